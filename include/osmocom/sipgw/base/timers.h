@@ -1,0 +1,73 @@
+/*! \file timers.h
+ * Every timer of the daemon, in one place: the VTY shows and sets them by group and number.
+ *
+ * Numbers follow the standard where it gives one; ours are negative ("X timers" in Osmocom's VTY). */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <osmocom/core/tdef.h>
+#include <osmocom/core/timer.h>
+
+/*! Group "call" (seconds): how long a call may wait in each state. */
+enum call_timer {
+	T_CALL_ROUTING = -1,	/*!< ROUTING: leg A was told to proceed, no route was taken yet */
+	T_CALL_CALLING = -2,	/*!< CALLING: leg B gave no sign of ringing or answer */
+	T_CALL_ALERTING = -3,	/*!< ALERTING: nobody answers (3GPP T301) */
+	T_CALL_CONNECTING = -4,	/*!< CONNECTING: leg A does not confirm the answer */
+	T_CALL_RELEASING = -5,	/*!< RELEASING: a leg does not say that it is released */
+};
+
+/*! Group "gsm" (seconds): what the GSM leg waits for. Each request to the MSC has one, since it drops what it dislikes. */
+enum gsm_timer {
+	T_GSM_MEDIA = -1,	/*!< MNCC_RTP_CREATE with an address: the radio assignment */
+	T_GSM_PAGING = -2,	/*!< MNCC_CALL_CONF_IND after MNCC_SETUP_REQ */
+	T_GSM_CONNECT_ACK = -3,	/*!< MNCC_SETUP_COMPL_IND after MNCC_SETUP_RSP (3GPP T313) */
+	T_GSM_RELEASE = -4,	/*!< MNCC_REL_IND or _CNF after MNCC_DISC_REQ or _REL_REQ */
+	T_GSM_MSC_GUARD = -5,	/*!< pacify the guard timer of osmo-msc <= 1.9 in an active call this often */
+};
+
+/*! Group "mncc": the link to the MSC. */
+enum mncc_timer {
+	T_MNCC_RECONNECT = -1,		/*!< ms: first wait before connecting again; doubles up to the next */
+	T_MNCC_RECONNECT_MAX = -2,	/*!< ms */
+	T_MNCC_HELLO = -3,		/*!< ms: wait for the MSC's HELLO after connect */
+};
+
+/*! Group "mgcp" (RFC 3435 4.3). */
+enum mgcp_timer {
+	T_MGCP_RTO = -1,	/*!< ms: retransmission time-out before anything was measured */
+	T_MGCP_RTO_MAX = -2,	/*!< ms: bound of the exponential back-off */
+	T_MGCP_MAX = -3,	/*!< ms: a command is given up this long after it was first sent (T-MAX) */
+	T_MGCP_LONGTRAN = -4,	/*!< ms: wait for the final response after a provisional one (LONGTRAN-TIMER) */
+	T_MGCP_HIST = -5,	/*!< ms: responses are kept for repetition, commands as zombies, this long (T-HIST) */
+	T_MGCP_KEEPALIVE = -6,	/*!< ms: AUEP interval while the gateway is up */
+	T_MGCP_PROBE = -7,	/*!< ms: AUEP interval while it is down */
+};
+
+/*! Group "sip" (ms, RFC 3261 table 4, RFC 6026). */
+enum sip_timer {
+	T_SIP_T1 = -1,	/*!< round trip estimate, first retransmission */
+	T_SIP_T2 = -2,	/*!< longest retransmission interval */
+	T_SIP_T4 = -4,	/*!< longest life of a message in the network (timers I, K) */
+	T_SIP_B = -11,	/*!< INVITE client transaction time-out */
+	T_SIP_C = -12,	/*!< INVITE client: no final response after the last provisional one */
+	T_SIP_D = -13,	/*!< INVITE client: absorb repeated 3xx-6xx */
+	T_SIP_F = -14,	/*!< non-INVITE client transaction time-out */
+	T_SIP_H = -15,	/*!< INVITE server: wait for the ACK (also of a 2xx) */
+	T_SIP_J = -16,	/*!< non-INVITE server: absorb repeated requests */
+	T_SIP_L = -17,	/*!< INVITE server: absorb repeated INVITEs after a 2xx (RFC 6026) */
+	T_SIP_M = -18,	/*!< INVITE client: take further 2xx of a forked INVITE (RFC 6026) */
+};
+
+extern struct osmo_tdef call_tdefs[];
+extern struct osmo_tdef gsm_tdefs[];
+extern struct osmo_tdef mncc_tdefs[];
+extern struct osmo_tdef mgcp_tdefs[];
+extern struct osmo_tdef sip_tdefs[];
+extern struct osmo_tdef_group sipgw_tdef_groups[];
+
+void timers_init(void);
+void timer_start_ms(struct osmo_timer_list *timer, unsigned long ms);
+unsigned long timer_ms(struct osmo_tdef *tdefs, int T);
+void timer_start(struct osmo_timer_list *timer, struct osmo_tdef *tdefs, int T);

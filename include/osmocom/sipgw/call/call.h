@@ -1,0 +1,104 @@
+/*! \file call.h
+ * A call: two legs, the bridge between them and the only place where call policy lives (call_fsm.c). */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <osmocom/core/fsm.h>
+#include <osmocom/core/hashtable.h>
+#include <osmocom/core/linuxlist.h>
+#include <osmocom/core/rate_ctr.h>
+#include <osmocom/core/stat_item.h>
+
+#include <osmocom/sipgw/call/dispatch.h>
+#include <osmocom/sipgw/call/leg.h>
+#include <osmocom/sipgw/call/route.h>
+
+/*! States of a call; call_fsm.c has the diagram. */
+enum call_state {
+	CALL_ST_IDLE,		/*!< leg A exists, its SETUP did not arrive yet */
+	CALL_ST_ROUTING,	/*!< number and route are looked up */
+	CALL_ST_CALLING,	/*!< leg B was told to call */
+	CALL_ST_ALERTING,	/*!< leg B rings */
+	CALL_ST_CONNECTING,	/*!< leg B answered, leg A was told */
+	CALL_ST_TALKING,	/*!< both sides are connected */
+	CALL_ST_RELEASING,	/*!< legs were told to end, at least one has not done so */
+};
+
+/*! Counters of the daemon's calls; documented one by one in the manual. */
+enum calls_ctr {
+	CALLS_CTR_ATTEMPTS_MO,	/*!< calls that came from a GSM leg */
+	CALLS_CTR_ATTEMPTS_MT,	/*!< calls that came from a SIP leg */
+	CALLS_CTR_ANSWERED,
+	CALLS_CTR_ENDED,	/*!< after an answer */
+	CALLS_CTR_FAILED_BUSY,	/*!< ended without an answer: cause 17 */
+	CALLS_CTR_FAILED_NO_ANSWER, /*!< causes 18, 19, 20 */
+	CALLS_CTR_FAILED_REJECTED, /*!< cause 21 */
+	CALLS_CTR_FAILED_NUMBER, /*!< causes 1, 2, 3, 22, 28 */
+	CALLS_CTR_FAILED_MEDIA,	/*!< causes 58, 65, 79, 88 */
+	CALLS_CTR_FAILED_NETWORK, /*!< causes 27, 34-47 */
+	CALLS_CTR_FAILED_TIMEOUT, /*!< cause 102 */
+	CALLS_CTR_FAILED_OTHER,
+	CALLS_CTR_ABANDONED,	/*!< leg A hung up before the answer */
+	CALLS_CTR_REFUSED_STOPPING, /*!< new calls while shutting down */
+	CALLS_CTR_DISPATCH_STALE, /*!< messages for a call or leg that was gone */
+	CALLS_CTR_DISPATCH_UNEXPECTED, /*!< events that did not fit the call's state */
+	CALLS_CTR_FORCED,	/*!< legs that did not end in time */
+};
+
+enum calls_stat {
+	CALLS_STAT_UP,		/*!< calls that exist */
+	CALLS_STAT_QUEUE,	/*!< depth of the dispatch queue */
+};
+
+struct call {
+	uint32_t id;			/*!< never used again */
+	struct calls *calls;
+	struct hlist_node by_id;
+	struct llist_head entry;	/*!< in calls->list, oldest first */
+	struct osmo_fsm_inst *fi;
+	struct leg *legs[2];		/*!< by enum leg_side; NULL: not yet, or ended */
+	struct call_parties *parties;	/*!< as they came, after number rewriting */
+	char *target;			/*!< name of the route's target */
+	enum media_mode media_mode;
+	struct cause cause;		/*!< why it ends; value 0 while it does not */
+	enum leg_side released_by;	/*!< which side ended it, once cause is set */
+	struct timespec t_start, t_alerting, t_answered; /*!< CLOCK_MONOTONIC; 0: not yet */
+	bool answered;
+};
+
+/*! All calls of the process, and what they share. */
+struct calls {
+	DECLARE_HASHTABLE(by_id, 14);
+	struct llist_head list;
+	unsigned int n;
+	uint32_t last_id;
+	struct dispatch *dispatch;
+	struct route_table routes;
+	const struct leg_kind *gsm, *sip; /*!< the kinds that routes lead to, set by leg_kinds.c */
+	bool stopping;			/*!< no new calls */
+	void (*empty_cb)(void *data);	/*!< called when the last call ended after calls_stop() */
+	void *empty_data;
+	struct rate_ctr_group *ctrs;
+	struct osmo_stat_item_group *stats;
+};
+
+struct calls *calls_alloc(void *ctx);
+void calls_stop(struct calls *calls, const struct cause *cause);
+struct call *call_find(const struct calls *calls, uint32_t id);
+
+/*! Begin a call that \a leg (side A, just made by its protocol) brings. The call becomes the leg's talloc parent and fills in its dispatch, call_id and
+ * side. The leg posts SETUP when it knows everything. NULL when the daemon is stopping: the leg is then untouched and the protocol refuses the call
+ * (cause 41). */
+struct call *call_begin(struct calls *calls, struct leg *leg);
+
+const char *call_state_name(const struct call *call);
+int call_to_str_buf(char *buf, size_t len, const struct call *call);
+void call_release(struct call *call, const struct cause *cause);
+
+/*! Private to src/call/: the FSM. */
+extern struct osmo_fsm call_fsm;

@@ -1,0 +1,23 @@
+/*! \file gsm_leg.h
+ * The GSM leg: a call-agent leg whose call control is MNCC and whose media is an endpoint of a media gateway. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <osmocom/sipgw/call/leg.h>
+
+struct calls;
+struct mncc_link;
+struct mncc_msg;
+struct mgw_pool;
+
+/*! What GSM legs need to work; leg_kind.priv of the kind "gsm". */
+struct gsm_leg_env {
+	struct calls *calls;
+	struct mncc_link *mncc;
+	struct mgw_pool *mgws;
+};
+
+const struct leg_kind *gsm_leg_kind_alloc(void *ctx, const struct gsm_leg_env *env);
+/*! For mncc_link_ops.setup_ind: a call from a phone. \a kind is the one made above. */
+bool gsm_leg_setup_ind(const struct leg_kind *kind, const struct mncc_msg *msg);

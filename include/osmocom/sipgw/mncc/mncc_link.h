@@ -1,0 +1,83 @@
+/*! \file mncc_link.h
+ * The link to the MSC: client of its SEQPACKET socket, for ever connecting again; calls on it are found by callref. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <osmocom/core/hashtable.h>
+#include <osmocom/core/linuxlist.h>
+
+#include <osmocom/sipgw/mncc/mncc_msg.h>
+
+struct mncc_link;
+struct mncc_call;
+struct vty;
+
+/*! What the user of one callref wants to hear. Called straight from the socket; free or detach inside is allowed. */
+struct mncc_call_ops {
+	void (*rx)(struct mncc_call *mc, const struct mncc_msg *msg);
+	void (*link_down)(struct mncc_call *mc); /*!< the MSC has forgotten the call; mc is detached already */
+};
+
+/*! One callref in use, embedded in the GSM leg. */
+struct mncc_call {
+	struct hlist_node node;
+	struct llist_head entry;
+	struct mncc_link *link;		/*!< NULL: not attached */
+	uint32_t callref;
+	const struct mncc_call_ops *ops;
+};
+
+/*! What the user of the link wants to hear. */
+struct mncc_link_ops {
+	/*! MNCC_SETUP_IND: a call from a phone. Returns false if it was not taken (the link then refuses it: cause 47). */
+	bool (*setup_ind)(struct mncc_link *link, const struct mncc_msg *msg, void *data);
+	/*! The link came up (HELLO accepted) or went down. May be NULL. */
+	void (*state)(struct mncc_link *link, bool up, void *data);
+	void *data;
+};
+
+enum mncc_link_state {
+	MNCC_LINK_ST_DOWN,	/*!< waiting before the next try */
+	MNCC_LINK_ST_CONNECTING, /*!< connect(2) under way (a full listen queue) */
+	MNCC_LINK_ST_HELLO,	/*!< connected, the MSC has not said HELLO yet */
+	MNCC_LINK_ST_UP,
+};
+
+enum mncc_link_ctr {
+	MNCC_CTR_RX, MNCC_CTR_TX, MNCC_CTR_RX_MALFORMED, MNCC_CTR_RX_UNKNOWN_CALLREF, MNCC_CTR_TX_DELAYED, MNCC_CTR_TX_REFUSED,
+	MNCC_CTR_CONNECTS, MNCC_CTR_DISCONNECTS,
+};
+
+struct mncc_link *mncc_link_alloc(void *ctx, const struct mncc_link_ops *ops);
+void mncc_link_start(struct mncc_link *link);	/*!< begin to connect */
+void mncc_link_stop(struct mncc_link *link);	/*!< flush what is queued as far as the socket takes it, close, stay closed */
+void mncc_link_set_path(struct mncc_link *link, const char *path); /*!< takes effect on the next connect; reconnects if it differs */
+const char *mncc_link_path(const struct mncc_link *link);
+bool mncc_link_is_up(const struct mncc_link *link);
+/*! Can a new call be carried? False while down and while the transmit queue is long. */
+bool mncc_link_accepts_calls(const struct mncc_link *link);
+const struct mncc_layout *mncc_link_layout(const struct mncc_link *link); /*!< NULL while down */
+
+/*! Send. Queued when the socket is full, in order. Returns 0, -ENOTCONN, -EMSGSIZE (sdp too long), -ENOBUFS (queue at its bound: SETUP_REQ only). */
+int mncc_link_tx(struct mncc_link *link, const struct mncc_msg *msg);
+
+/*! Hear about \a callref from now on; 0 picks a free one for an MT call (1..0x1fffffff). Returns 0 or -EEXIST. */
+int mncc_call_attach(struct mncc_call *mc, struct mncc_link *link, uint32_t callref, const struct mncc_call_ops *ops);
+void mncc_call_detach(struct mncc_call *mc);
+
+/*! For the operator. */
+struct mncc_link_info {
+	enum mncc_link_state state;
+	const char *path;
+	const struct mncc_layout *layout;	/*!< NULL unless up */
+	unsigned int n_calls, queue_len, queue_max_seen;
+	uint64_t since_ms;			/*!< how long in this state */
+	const char *last_error;			/*!< why it was lost or could not connect last time, "" if never */
+};
+void mncc_link_get_info(const struct mncc_link *link, struct mncc_link_info *info);
+struct rate_ctr_group *mncc_link_ctrs(const struct mncc_link *link);
+extern const struct value_string mncc_link_state_names[];

@@ -1,0 +1,71 @@
+/*! \file sip_session.h
+ * An INVITE session (RFC 3261 13, 14, 15) in either role: what a SIP leg talks to.
+ *
+ * Everything protocol stays inside: forks, ACK, repeated 2xx, CANCEL against 200, BYE against BYE, glare, authentication later. A session outlives its
+ * user until the protocol is done. Bodies are SDP text; nothing here looks into them. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sip_ua;
+struct sip_peer;
+struct sip_session;
+
+/*! Who calls whom, as SIP has it. Strings are borrowed. */
+struct sip_invite {
+	const char *called_user;	/*!< user part of Request-URI and To, unescaped; "" if none */
+	const char *calling_user;	/*!< user part of From, unescaped; "": anonymous */
+	const char *calling_name;	/*!< display name, "" if none */
+	bool calling_anonymous;		/*!< From is anonymous@anonymous.invalid (RFC 3323) */
+	const char *sdp;		/*!< NULL: no offer in the INVITE */
+};
+
+/*! What a callback is told. Strings are borrowed, NULL if not there. */
+struct sip_session_info {
+	uint16_t status;	/*!< of the response; ended(): the failure response or, without one, 0 for BYE and CANCEL, 408 time-out, 503 transport */
+	uint8_t q850;		/*!< cause from a Reason header, 0 if none */
+	const char *sdp;	/*!< body if it is application/sdp */
+	const char *text;	/*!< Warning text or reason phrase */
+	const char *content_type, *body; /*!< info() */
+};
+
+/*! Callbacks. They come from received messages and timers; sip_session_end() inside is allowed. */
+struct sip_session_ops {
+	void (*provisional)(struct sip_session *s, const struct sip_session_info *info, void *data); /*!< UAC: 1xx */
+	void (*answered)(struct sip_session *s, const struct sip_session_info *info, void *data); /*!< UAC: first 2xx; the session sends the ACK */
+	void (*acked)(struct sip_session *s, const struct sip_session_info *info, void *data);	/*!< UAS: our 2xx was ACKed; sdp: answer to a late offer */
+	/*! The peer's re-INVITE; sdp NULL: it wants an offer. Reply by sip_session_reply(). A pure refresh (same SDP) is told too. */
+	void (*reoffer)(struct sip_session *s, const struct sip_session_info *info, void *data);
+	void (*reanswered)(struct sip_session *s, const struct sip_session_info *info, void *data); /*!< outcome of our re-INVITE: any final status */
+	void (*info)(struct sip_session *s, const struct sip_session_info *info, void *data); /*!< INFO, answered with 200 already */
+	void (*info_done)(struct sip_session *s, const struct sip_session_info *info, void *data); /*!< outcome of our INFO */
+	void (*ended)(struct sip_session *s, const struct sip_session_info *info, void *data);	/*!< last callback; forget the session */
+};
+
+/*! Why we end it. */
+struct sip_end {
+	uint16_t status;	/*!< final response if that is what is due */
+	uint8_t q850;		/*!< for the Reason header, 0: none */
+	const char *text;	/*!< Warning 399 text in a response, NULL: none */
+};
+
+/*! UAC: call somebody at \a peer. NULL if no transport can reach it; otherwise failures are told by ended(), later. */
+struct sip_session *sip_session_invite(struct sip_ua *ua, struct sip_peer *peer, const struct sip_invite *inv, const struct sip_session_ops *ops,
+				       void *data);
+/*! UAS: take over the session given by sip_ua_ops.incoming. */
+void sip_session_set_user(struct sip_session *s, const struct sip_session_ops *ops, void *data);
+
+int sip_session_provisional(struct sip_session *s, uint16_t status, const char *sdp);	/*!< UAS: 180, 183 */
+int sip_session_answer(struct sip_session *s, const char *sdp);				/*!< UAS: 200 */
+int sip_session_reply(struct sip_session *s, uint16_t status, const char *sdp);		/*!< to the pending reoffer() */
+int sip_session_reinvite(struct sip_session *s, const char *sdp);			/*!< -EAGAIN: one is pending either way (told by reanswered 491) */
+int sip_session_info_send(struct sip_session *s, const char *content_type, const char *body);
+/*! End it from our side by what its state asks for (final response, CANCEL, BYE). No callback comes any more; \a s is gone for the user. */
+void sip_session_end(struct sip_session *s, const struct sip_end *why);
+
+struct sip_peer *sip_session_peer(const struct sip_session *s);	/*!< NULL when the peer was removed from the configuration */
+const char *sip_session_call_id(const struct sip_session *s);
+const char *sip_session_state_name(const struct sip_session *s);

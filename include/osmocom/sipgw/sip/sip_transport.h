@@ -1,0 +1,67 @@
+/*! \file sip_transport.h
+ * SIP transports: a table of kinds (UDP now; TCP and TLS are further rows), the sockets bound, and flows to send along.
+ *
+ * Nothing above knows which kind it uses, but for whether it is reliable. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <osmocom/core/linuxlist.h>
+#include <osmocom/core/socket.h>
+
+struct sip_transports;
+struct sip_transport;
+
+enum sip_transport_id {
+	SIP_TP_UDP,
+	SIP_TP_TCP,
+	SIP_TP_TLS,
+};
+
+/*! Where a message came from, or where to send one: our transport and the other side's address. */
+struct sip_flow {
+	struct sip_transport *tp;
+	struct osmo_sockaddr remote;
+};
+
+/*! One kind of transport. */
+struct sip_transport_ops {
+	enum sip_transport_id id;
+	const char *name;	/*!< in Via: "UDP" */
+	const char *param;	/*!< transport= value in URIs: "udp" */
+	bool reliable;
+	uint16_t default_port;
+	/*! Open the socket of tp at tp->bound. 0 or negative errno. */
+	int (*open)(struct sip_transport *tp);
+	void (*close)(struct sip_transport *tp);
+	/*! Send or queue. 0, or negative errno when it cannot be sent now or ever. */
+	int (*send)(struct sip_transport *tp, const struct osmo_sockaddr *remote, const void *data, size_t len);
+};
+
+/*! One bound socket (and, for streams, its connections). */
+struct sip_transport {
+	struct llist_head entry;
+	struct sip_transports *all;
+	const struct sip_transport_ops *ops;
+	struct osmo_sockaddr bound;
+	void *priv;
+};
+
+typedef void (*sip_transport_rx_cb)(void *data, const struct sip_flow *from, const uint8_t *buf, size_t len);
+
+struct sip_transports *sip_transports_alloc(void *ctx, sip_transport_rx_cb rx, void *data);
+/*! Bind. 0, -EADDRINUSE, -EADDRNOTAVAIL, -EPROTONOSUPPORT, ... */
+int sip_transport_listen(struct sip_transports *all, enum sip_transport_id id, const struct osmo_sockaddr *addr);
+void sip_transport_close_all(struct sip_transports *all);
+/*! The bound transport to reach \a remote by: kind and address family match. NULL if none. */
+struct sip_transport *sip_transport_for(const struct sip_transports *all, enum sip_transport_id id, const struct osmo_sockaddr *remote);
+int sip_transport_send(const struct sip_flow *to, const void *data, size_t len);
+/*! The address that \a to sees us at: what we bound, or with a wildcard bind the address the kernel would send from (cached). Port as bound. */
+int sip_transport_local(const struct sip_flow *to, struct osmo_sockaddr *local);
+/*! "192.0.2.1:5060", "[2001:db8::1]:5060": as in Via and URIs */
+int sip_hostport_buf(char *buf, size_t len, const struct osmo_sockaddr *addr);
+bool sip_addr_equal(const struct osmo_sockaddr *a, const struct osmo_sockaddr *b, bool with_port);

@@ -1,0 +1,70 @@
+/*! \file sip_trx.h
+ * SIP transactions (RFC 3261 17, RFC 6026): found by hash, serialised bytes kept for retransmission, timers from the tdef table.
+ *
+ * The layer answers by itself what belongs to it: repetitions, CANCEL for a live INVITE (200, and the user hears cancelled), ACK to
+ * 3xx-6xx in both roles. ACK to 2xx and its repetition belong to the session. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <osmocom/sipgw/sip/sip_msg.h>
+#include <osmocom/sipgw/sip/sip_transport.h>
+
+struct sip_trx;
+struct sip_trxs;
+
+enum sip_trx_end {
+	SIP_TRX_TIMEOUT,	/*!< timer B, C, F; server: H (no ACK to a 3xx-6xx) */
+	SIP_TRX_TRANSPORT,	/*!< could not be sent */
+};
+
+/*! What the user of a transaction hears. Any member may be NULL. Detaching or starting other transactions inside is allowed. */
+struct sip_trx_ops {
+	/*! Client: a response. Provisional ones, then one final one; of an INVITE every 2xx (also repeated ones and those of other forks). */
+	void (*response)(struct sip_trx *trx, const struct sip_msg *resp, const struct sip_flow *from, void *data);
+	/*! Client and server: it ended without a final response, or without the ACK. */
+	void (*failed)(struct sip_trx *trx, enum sip_trx_end why, void *data);
+	/*! Server, INVITE: a CANCEL came, has been answered with 200; no final response was sent so far: send 487. \a cancel has the Reason. */
+	void (*cancelled)(struct sip_trx *trx, const struct sip_msg *cancel, void *data);
+};
+
+/*! What the layer tells its owner (sip_ua.c). */
+struct sip_trxs_ops {
+	/*! A new request: \a trx is its server transaction. For an ACK to a 2xx, \a trx is NULL. Respond now or later by sip_trx_respond(). */
+	void (*request)(void *data, struct sip_trx *trx, const struct sip_msg *req, const struct sip_flow *from);
+	/*! A response that belongs to no transaction (a late 2xx after timer M). May be NULL. */
+	void (*stray_response)(void *data, const struct sip_msg *resp, const struct sip_flow *from);
+	void *data;
+};
+
+struct sip_trxs *sip_trxs_alloc(void *ctx, const struct sip_trxs_ops *ops);
+void sip_trxs_free_all(struct sip_trxs *all);
+/*! A message that passed sip_msg_parse(). */
+void sip_trxs_rx(struct sip_trxs *all, const struct sip_msg *msg, const struct sip_flow *from);
+unsigned int sip_trxs_count(const struct sip_trxs *all);
+
+/* client */
+#define SIP_BRANCH_LEN 24 /*!< buffer size for a branch with cookie and NUL */
+void sip_branch_make(char *buf); /*!< a fresh branch of SIP_BRANCH_LEN bytes including NUL */
+/*! Send a request and follow it. \a data of \a len is the message, copied; \a branch is that of its top Via. NULL when out of memory; a failure to send is
+ * reported by failed(), later. */
+struct sip_trx *sip_trx_request(struct sip_trxs *all, const struct sip_flow *to, enum sip_method method, const char *branch, const void *data,
+				size_t len, const struct sip_trx_ops *ops, void *user);
+/*! Cancel an INVITE: CANCEL goes out at once or after the first provisional response (RFC 3261 9.1). The final response is still reported.
+ * \a reason: value of a Reason header, or NULL. */
+void sip_trx_cancel(struct sip_trx *invite, const char *reason);
+
+/* server */
+/*! Send a response: provisional ones any number of times, then a final one; a 2xx to INVITE may be sent again by sip_trx_repeat(). */
+int sip_trx_respond(struct sip_trx *trx, uint16_t status, const void *data, size_t len);
+void sip_trx_repeat(struct sip_trx *trx); /*!< the last response once more */
+void sip_trx_acked(struct sip_trx *trx);  /*!< the ACK to our 2xx came: the kept response can go */
+
+/*! The user goes; the transaction ends by itself (a server transaction without final response answers 500). */
+void sip_trx_detach(struct sip_trx *trx);
+void sip_trx_attach(struct sip_trx *trx, const struct sip_trx_ops *ops, void *user);
+const struct sip_flow *sip_trx_flow(const struct sip_trx *trx); /*!< where responses go (RFC 3261 18.2.2, RFC 3581) */

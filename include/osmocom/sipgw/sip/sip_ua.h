@@ -1,0 +1,48 @@
+/*! \file sip_ua.h
+ * The door of the SIP side: binds transports, transactions, dialogs, sessions and peers together, and decides about every request that
+ * belongs to no dialog (RFC 3261 8.2). */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <osmocom/core/linuxlist.h>
+#include <osmocom/core/rate_ctr.h>
+
+#include <osmocom/sipgw/sip/sip_session.h>
+#include <osmocom/sipgw/sip/sip_peer.h>
+
+struct sip_ua_ops {
+	/*! A new call from \a peer. 100 was sent. Take it by sip_session_set_user(), or refuse it by sip_session_end(). */
+	void (*incoming)(struct sip_session *s, struct sip_peer *peer, const struct sip_invite *inv, void *data);
+	void *data;
+};
+
+enum sip_ua_ctr {
+	SIP_CTR_RX, SIP_CTR_TX, SIP_CTR_TX_FAILED, SIP_CTR_RETRANS_TX, SIP_CTR_RETRANS_RX, SIP_CTR_RX_MALFORMED, SIP_CTR_RX_REJECTED, SIP_CTR_RX_STRAY,
+	SIP_CTR_RX_UNKNOWN_SOURCE, SIP_CTR_TRX_TIMEOUT, SIP_CTR_REFUSED_LIMIT,
+};
+
+struct sip_ua *sip_ua_alloc(void *ctx, const struct sip_ua_ops *ops);
+/*! Add an address to listen on at start; \a addr "0.0.0.0", "::", ... Returns 0 or -EINVAL. */
+int sip_ua_bind_add(struct sip_ua *ua, const char *addr, uint16_t port);
+int sip_ua_bind_del(struct sip_ua *ua, const char *addr, uint16_t port);
+/*! Open the sockets; with none configured 0.0.0.0:5060. 0, or negative errno with a sentence in \a why (talloc child of ua). */
+int sip_ua_start(struct sip_ua *ua, const char **why);
+void sip_ua_stop(struct sip_ua *ua);			/*!< close sockets, forget everything */
+bool sip_ua_idle(const struct sip_ua *ua);		/*!< no session and no client transaction that still waits for a final response */
+
+struct llist_head *sip_ua_peers(struct sip_ua *ua);	/*!< list of struct sip_peer */
+struct rate_ctr_group *sip_ua_ctrs(const struct sip_ua *ua);
+
+/*! For the operator and for writing the configuration. */
+struct sip_ua_bind {
+	struct llist_head entry;
+	char *addr;
+	uint16_t port;
+	bool open;
+};
+struct llist_head *sip_ua_binds(struct sip_ua *ua);	/*!< list of struct sip_ua_bind */
+void sip_ua_get_counts(const struct sip_ua *ua, unsigned int *n_sessions, unsigned int *n_transactions);

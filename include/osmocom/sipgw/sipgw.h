@@ -1,0 +1,26 @@
+/*! \file sipgw.h
+ * The root object: everything the daemon consists of, tied together. Only src/sipgw.c, src/vty/ and main.c know all of it. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <stdbool.h>
+
+struct calls;
+struct mgw_pool;
+struct mncc_link;
+struct sip_ua;
+
+struct sipgw {
+	struct calls *calls;
+	struct mncc_link *mncc;
+	struct mgw_pool *mgws;
+	struct sip_ua *ua;
+	const struct leg_kind *gsm_kind, *sip_kind;
+	bool quit;		/*!< the main loop ends */
+};
+
+struct sipgw *sipgw_alloc(void *ctx);
+int sipgw_start(struct sipgw *gw, const char **why);
+void sipgw_stop(struct sipgw *gw);	/*!< end all calls, then set quit; at a second call, or after a bounded time, at once */
+void sipgw_free(struct sipgw *gw);

@@ -1,0 +1,116 @@
+"""sipp scenarios, written as a list of steps: [recv("INVITE"), reply(180), reply(200, sdp=SDP), recv("ACK"), ...].
+
+[contact] in the messages is given on sipp's command line, so that a peer behind a relay can name the relay.
+
+SPDX-License-Identifier: AGPL-3.0-or-later
+Copyright (C) 2026 the osmo-sipgw authors
+"""
+
+SDP = """v=0
+o=pbx 53655765 {version} IN IP[local_ip_type] [local_ip]
+s=-
+c=IN IP[media_ip_type] [media_ip]
+t=0 0
+m=audio [media_port] RTP/AVP {formats}
+{rtpmap}a={direction}
+"""
+
+RTPMAP = {0: "PCMU/8000", 3: "GSM/8000", 8: "PCMA/8000", 101: "telephone-event/8000", 110: "GSM-EFR/8000", 112: "AMR/8000"}
+
+
+def sdp(*formats, direction="sendrecv", version=1):
+	formats = formats or (3,)
+	return SDP.format(formats=" ".join(map(str, formats)), direction=direction, version=version,
+			  rtpmap="".join("a=rtpmap:%d %s\n" % (f, RTPMAP[f]) for f in formats))
+
+
+def _message(lines, body, extra=""):
+	text = "\n".join(lines) + "\n" + extra
+	if body:
+		return text + "Content-Type: application/sdp\nContent-Length: [len]\n\n" + body
+	return text + "Content-Length: 0\n\n"
+
+
+def _send(text, retrans, extra=""):
+	return "<send%s%s><![CDATA[\n%s\n]]></send>" % (' retrans="500"' if retrans else "", extra, text)
+
+
+def recv(what, optional=False, **attributes):
+	"""A request (by name) or a response (by number)."""
+	kind = "response" if isinstance(what, int) else "request"
+	if optional:
+		attributes["optional"] = "true"
+	if what == "INVITE" or what == 200:
+		attributes["rrs"] = "true"
+	return "<recv %s=\"%s\"%s/>" % (kind, what, "".join(' %s="%s"' % a for a in attributes.items()))
+
+
+def reply(status, phrase="Whatever", body=None, extra="", tag="[pid]s[call_number]"):
+	"""A response to the last request."""
+	lines = ["SIP/2.0 %d %s" % (status, phrase), "[last_Via:]", "[last_From:]",
+		 "[last_To:]" + (";tag=" + tag if tag else ""), "[last_Call-ID:]", "[last_CSeq:]", "[last_Record-Route:]",
+		 "Contact: <sip:pbx@[contact]>"]
+	return _send(_message(lines, body, extra), status >= 200 and tag is not None)
+
+
+def reply_in_dialog(status=200, body=None):
+	"""A response to a request whose To has a tag."""
+	return reply(status, body=body, tag=None)
+
+
+def invite(user="1001", body=None, extra="", called="[service]"):
+	"""The INVITE of a call from the PBX."""
+	lines = ["INVITE sip:%s@[remote_ip]:[remote_port] SIP/2.0" % called,
+		 "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport",
+		 "From: <sip:5551000@[contact]>;tag=[pid]c[call_number]", "To: <sip:%s@[remote_ip]:[remote_port]>" % called,
+		 "Call-ID: [call_id]", "CSeq: 1 INVITE", "Contact: <sip:5551000@[contact]>", "Max-Forwards: 70"]
+	return _send(_message(lines, body, extra), True)
+
+
+def request(method, cseq, in_dialog=True, retrans=True, body=None, branch="[branch]", extra=""):
+	"""Another request of our side."""
+	lines = ["%s sip:[service]@[remote_ip]:[remote_port] SIP/2.0" % method,
+		 "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=%s;rport" % branch,
+		 "From: <sip:5551000@[contact]>;tag=[pid]c[call_number]",
+		 "To: <sip:[service]@[remote_ip]:[remote_port]>" + ("[peer_tag_param]" if in_dialog else ""),
+		 "Call-ID: [call_id]", "CSeq: %d %s" % (cseq, method), "Contact: <sip:5551000@[contact]>", "Max-Forwards: 70"]
+	return _send(_message(lines, body, extra), retrans)
+
+
+def bye_as_callee():
+	"""BYE from the side that was called: From and To change places."""
+	lines = ["BYE [next_url] SIP/2.0", "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport",
+		 "From[last_To_value]", "To[last_From_value]", "[last_Call-ID:]", "CSeq: 1 BYE", "Max-Forwards: 70"]
+	return _send(_message(lines, None), True)
+
+
+def pause(ms):
+	return '<pause milliseconds="%d"/>' % ms
+
+
+def linger(ms=4000):
+	"""Stay for late repetitions."""
+	return '<timewait milliseconds="%d"/>' % ms
+
+
+def xml(steps):
+	return '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="steps">\n%s\n</scenario>\n' % "\n".join(steps)
+
+
+ANSWERS = [recv("INVITE"), reply(180), reply(200, body=sdp()), recv("ACK", rtd="true"), recv("BYE"), reply_in_dialog(), linger()]
+BUSY = [recv("INVITE"), reply(486, "Busy Here"), recv("ACK"), linger()]
+NOT_FOUND = [recv("INVITE"), reply(404, "Not Found"), recv("ACK"), linger()]
+RINGS_UNTIL_CANCEL = [recv("INVITE"), reply(180), recv("CANCEL"), reply(200, tag=None), ]
+CALLS = [invite(body=sdp()), recv(100, optional=True), recv(180, optional=True), recv(183, optional=True), recv(200),
+	 request("ACK", 1, retrans=False), pause(3000), request("BYE", 2), recv(200)]
+CALLS_UNTIL_BYE = [invite(body=sdp()), recv(100, optional=True), recv(180, optional=True), recv(183, optional=True), recv(200),
+		   request("ACK", 1, retrans=False), recv("BYE"), reply_in_dialog(), linger()]
+CALLS_CANCELS = [invite(body=sdp()), recv(100), recv(180), pause(500),
+		 request("CANCEL", 1, in_dialog=False, branch="[branch-3]"), recv(200), recv(487),
+		 request("ACK", 1, retrans=False, branch="[branch-6]"), linger()]
+
+
+def refused(status, formats=(3,)):
+	"""A call from the PBX that has to be refused with this status."""
+	return [invite(body=sdp(*formats)), recv(100, optional=True), recv(180, optional=True), recv(status),
+		request("ACK", 1, retrans=False, branch="[branch-4]"), linger(1000)]

@@ -13,6 +13,7 @@
 #include <osmocom/core/linuxlist.h>
 #include <osmocom/core/socket.h>
 
+struct rate_ctr_group;
 struct sip_transports;
 struct sip_transport;
 
@@ -51,14 +52,24 @@ struct sip_transport {
 	void *priv;
 };
 
+extern const struct sip_transport_ops sip_udp_ops;
+const struct sip_transport_ops *sip_transport_kind(enum sip_transport_id id); /*!< row of the table, NULL if not built in */
+
+/*! \a from and \a buf are borrowed for the duration of the call. Must not close transports. */
 typedef void (*sip_transport_rx_cb)(void *data, const struct sip_flow *from, const uint8_t *buf, size_t len);
 
 struct sip_transports *sip_transports_alloc(void *ctx, sip_transport_rx_cb rx, void *data);
 /*! Bind. 0, -EADDRINUSE, -EADDRNOTAVAIL, -EPROTONOSUPPORT, ... */
 int sip_transport_listen(struct sip_transports *all, enum sip_transport_id id, const struct osmo_sockaddr *addr);
 void sip_transport_close_all(struct sip_transports *all);
+void sip_transports_free(struct sip_transports *all);	/*!< closes all, too */
+/*! Where to count, by enum sip_ua_ctr: SIP_CTR_RX, _TX, _TX_FAILED. Borrowed, may be NULL. */
+void sip_transports_set_ctrs(struct sip_transports *all, struct rate_ctr_group *ctrs);
+/*! For the kinds: a message came. */
+void sip_transport_rx(struct sip_transport *tp, const struct osmo_sockaddr *remote, const uint8_t *buf, size_t len);
 /*! The bound transport to reach \a remote by: kind and address family match. NULL if none. */
 struct sip_transport *sip_transport_for(const struct sip_transports *all, enum sip_transport_id id, const struct osmo_sockaddr *remote);
+/*! 0 also when a datagram had to be dropped because the socket is full (it will be repeated); negative errno when it cannot go there. */
 int sip_transport_send(const struct sip_flow *to, const void *data, size_t len);
 /*! The address that \a to sees us at: what we bound, or with a wildcard bind the address the kernel would send from (cached). Port as bound. */
 int sip_transport_local(const struct sip_flow *to, struct osmo_sockaddr *local);

@@ -23,8 +23,8 @@ import sipp
 SRC = os.environ.get("SIPGW_SRC") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("SIPGW_BUILD") or os.getcwd()
 
-GW_IP, PEER_IP, MGW_IP, MSC_IP, VTY_IP, RELAY_IP = (
-	"127.0.0.110", "127.0.0.120", "127.0.0.130", "127.0.0.140", "127.0.0.150", "127.0.0.160")
+GW_IP, PEER_IP, MGW_IP, MSC_IP, VTY_IP, RELAY_IP, PROXY_IP = (
+	"127.0.0.110", "127.0.0.120", "127.0.0.130", "127.0.0.140", "127.0.0.150", "127.0.0.160", "127.0.0.170")
 
 
 class Failed(Exception):
@@ -46,6 +46,16 @@ def wait_for(cond, what, timeout=20.0):
 		if time.monotonic() > end:
 			raise Failed("waited %g s in vain: %s" % (timeout, what))
 		time.sleep(0.05)
+
+
+def udp_in_use(ip, port):
+	"""Has somebody bound this port?"""
+	with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+		try:
+			s.bind((ip, port))
+		except OSError:
+			return True
+	return False
 
 
 class Process:
@@ -323,6 +333,43 @@ mgcp
 		if remote:
 			argv.append("%s:%d" % remote)
 		return Process(self, name, argv)
+
+	def kamailio(self, ip=PROXY_IP, pbx=(PEER_IP, 5060)):
+		"""A proxy between the gateway and the PBX, which stays in the dialogs (Record-Route)."""
+		cfg = self.path("kamailio.cfg")
+		with open(cfg, "w") as f:
+			f.write("""#!KAMAILIO
+debug=2
+log_stderror=yes
+children=1
+disable_tcp=yes
+listen=udp:{ip}:5060
+loadmodule "pv.so"
+loadmodule "sl.so"
+loadmodule "tm.so"
+loadmodule "rr.so"
+loadmodule "maxfwd.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+request_route {{
+	if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+	if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
+	if (has_totag()) {{
+		if (loose_route()) {{ t_relay(); exit; }}
+		if (is_method("ACK")) {{ if (t_check_trans()) t_relay(); exit; }}
+		sl_send_reply("404", "Not here"); exit;
+	}}
+	t_check_trans();
+	if (is_method("INVITE")) record_route();
+	if ($si == "{gw}") $du = "sip:{pbx[0]}:{pbx[1]}"; else $du = "sip:{gw}:5060";
+	t_relay();
+}}
+""".format(ip=ip, gw=GW_IP, pbx=pbx))
+		p = Process(self, "kamailio", ["kamailio", "-DD", "-f", cfg, "-P", self.path("kamailio.pid"), "-m", "32", "-M", "4",
+					       "-w", self.dir, "-Y", self.dir])
+		wait_for(lambda: udp_in_use(ip, 5060) or not p.alive(), "kamailio")
+		expect(p.alive(), "kamailio does not start:\n" + p.output()[-1000:])
+		return p
 
 	def baresip(self, ip=PEER_IP, user="pbx", answer="auto"):
 		return Baresip(self, ip, user, answer)

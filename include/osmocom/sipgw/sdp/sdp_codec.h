@@ -43,11 +43,27 @@ struct sdp_amr {
 	bool crc, robust_sorting, interleaving; /*!< we do none of these */
 };
 
+/*! The entry of \a id; never NULL: ids out of range give that of SDP_CODEC_UNKNOWN. */
 const struct sdp_codec *sdp_codec_get(enum sdp_codec_id id);
+
+/*! Find by our short name or by encoding name, any case; NULL if there is none. */
 const struct sdp_codec *sdp_codec_by_name(const char *name);
+
+/*! Which codec is that? By encoding name (any case), clock rate and channels. */
 enum sdp_codec_id sdp_codec_of(const struct sdp_format *fmt);
+
+/*! Can one talk over it? False for telephone-event, CN, CLEARMODE and what we do not know. */
 bool sdp_codec_is_voice(enum sdp_codec_id id);
+
+/*! Make a format of a codec, with its usual payload type; \a fmtp may be NULL. */
 void sdp_codec_to_format(struct sdp_format *fmt, enum sdp_codec_id id, const char *fmtp);
+
+/*! Read AMR or AMR-WB parameters; "" gives the defaults of RFC 4867: bandwidth-efficient, all modes. Returns 0 or -EINVAL. */
 int sdp_amr_parse(struct sdp_amr *amr, const char *fmtp);
+
+/*! Write them; defaults are left out. Returns the length without the NUL, or -EMSGSIZE. */
 int sdp_amr_encode(char *buf, size_t len, const struct sdp_amr *amr);
+
+/*! Can a sender of \a a be understood by a receiver of \a b, and the other way round, without transcoding? Payload types do not
+ * count, neither does AMR's octet-align: the media gateway translates both. */
 bool sdp_format_compatible(const struct sdp_format *a, const struct sdp_format *b);

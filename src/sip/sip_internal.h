@@ -1,1 +1,281 @@
-/* to be written */
+/*! \file sip_internal.h
+ * What the upper half of the SIP user agent shares: dialog, session, UA.
+ *
+ * A session owns its dialog. Everything that is only needed while an INVITE is under way (the server's or the client's side of it) is a
+ * chunk of its own that goes when the INVITE is done, so that an open call is small. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include <osmocom/core/fsm.h>
+#include <osmocom/core/hashtable.h>
+#include <osmocom/core/linuxlist.h>
+#include <osmocom/core/timer.h>
+
+#include <osmocom/sipgw/sip/sip_msg.h>
+#include <osmocom/sipgw/sip/sip_peer.h>
+#include <osmocom/sipgw/sip/sip_session.h>
+#include <osmocom/sipgw/sip/sip_transport.h>
+#include <osmocom/sipgw/sip/sip_trx.h>
+#include <osmocom/sipgw/sip/sip_ua.h>
+
+#define SIP_ALLOW	 "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+#define SIP_ACCEPT_INFO	 "application/dtmf-relay, application/dtmf"
+#define SIP_TYPE_SDP	 "application/sdp"
+#define SIP_TAG_LEN	 17 /* buffer size: 16 hex digits and NUL */
+#define SIP_CALL_ID_LEN	 33
+#define SIP_HOSTPORT_LEN 64
+#define SIP_REASON_LEN	 24
+#define SIP_MAX_FORKS	 8  /* dialogs of one INVITE that are remembered */
+#define SIP_MAX_INFOS	 16 /* INFOs of ours that wait for a response, in one session */
+
+/* ---- where to send ---- */
+
+/*! A flow without the 128 bytes of a struct osmo_sockaddr. */
+struct sip_hop {
+	struct sip_transport *tp;
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in sin;
+		struct sockaddr_in6 sin6;
+	} u;
+};
+
+static inline void sip_hop_set(struct sip_hop *hop, const struct sip_flow *flow)
+{
+	hop->tp = flow->tp;
+	memcpy(&hop->u, &flow->remote.u, sizeof(hop->u));
+}
+
+static inline void sip_hop_flow(const struct sip_hop *hop, struct sip_flow *flow)
+{
+	*flow = (struct sip_flow){ .tp = hop->tp };
+	memcpy(&flow->remote.u, &hop->u, sizeof(hop->u));
+}
+
+/* ---- one message being written (sip_tx.c) ---- */
+
+/*! All of them share one buffer: begin, write, send, without anything in between. */
+struct sip_tx {
+	struct sip_writer w;
+	struct sip_flow to;
+	char local[SIP_HOSTPORT_LEN]; /*!< how the other side sees us: host and port for Via and Contact */
+	char branch[SIP_BRANCH_LEN];  /*!< requests */
+};
+
+void sip_tx_begin(struct sip_tx *tx, const struct sip_flow *to);
+void sip_tx_via(struct sip_tx *tx);
+void sip_tx_contact(struct sip_tx *tx);
+void sip_tx_reason(struct sip_tx *tx, uint8_t q850);
+const char *sip_reason_buf(char *buf, size_t len, uint8_t q850);
+int sip_tx_end(struct sip_tx *tx, const char *content_type, const char *body);
+/*! The usual answer to a request at hand: \a more is written after the copied headers, whole lines, or NULL. */
+int sip_tx_respond(struct sip_trx *trx, const struct sip_msg *req, uint16_t status, const char *to_tag, const char *more);
+
+/* ---- dialog (RFC 3261 12) ---- */
+
+/*! The strings of a dialog, all in one chunk. "" if there is none. */
+enum sip_dialog_str {
+	DLG_CALL_ID,
+	DLG_LOCAL,	/*!< our URI in angle brackets: From of our requests */
+	DLG_LOCAL_TAG,
+	DLG_REMOTE,	/*!< To of our requests */
+	DLG_REMOTE_TAG, /*!< "": RFC 2543, or no response yet */
+	DLG_TARGET,	/*!< remote target, without brackets */
+	DLG_STRICT,	/*!< first route if it is a strict router's: becomes the Request-URI (12.2.1.1) */
+	DLG_ROUTES,	/*!< value of the Route header but for the target that strict routing appends */
+	_NUM_DLG_STRS
+};
+
+struct sip_dialog {
+	char *text;
+	uint16_t at[_NUM_DLG_STRS];
+	uint32_t local_cseq;  /*!< of our last request */
+	uint32_t remote_cseq; /*!< of their last request */
+	bool has_remote_cseq;
+	struct sip_hop next;   /*!< where requests go */
+	struct sip_hop origin; /*!< where the dialog came from, or its first request went: used when the next hop is a name */
+};
+
+static inline const char *sip_dialog_str(const struct sip_dialog *dlg, enum sip_dialog_str which)
+{
+	return dlg->text + dlg->at[which];
+}
+
+int sip_dialog_from_invite(void *ctx, struct sip_dialog *dlg, const char *const strs[_NUM_DLG_STRS], const struct sip_flow *to);
+int sip_dialog_from_request(void *ctx, struct sip_dialog *dlg, const struct sip_msg *req, const struct sip_flow *from, const char *local_tag);
+int sip_dialog_from_response(void *ctx, struct sip_dialog *dlg, const struct sip_msg *resp, const struct sip_flow *origin);
+void sip_dialog_clear(struct sip_dialog *dlg);
+int sip_dialog_refresh(void *ctx, struct sip_dialog *dlg, const struct sip_msg *msg);
+bool sip_dialog_matches(const struct sip_dialog *dlg, const struct sip_msg *msg, const struct osmo_sockaddr *from);
+bool sip_dialog_cseq_ok(struct sip_dialog *dlg, const struct sip_msg *req);
+void sip_dialog_tx_begin(struct sip_tx *tx, const struct sip_dialog *dlg, enum sip_method method, uint32_t cseq);
+void sip_dialog_tx_ack(const struct sip_dialog *dlg, uint32_t cseq);
+int sip_dialog_to_str_buf(char *buf, size_t len, const struct sip_dialog *dlg);
+
+/* ---- session ---- */
+
+/*! A further dialog of our INVITE: early, or dismissed (its 2xx was ACKed and the dialog ended by BYE). */
+struct sip_fork {
+	struct llist_head entry;
+	struct sip_dialog dlg;
+	bool dismissed;
+};
+
+/*! Our INVITE or re-INVITE, until its final response. */
+struct sip_uac_invite {
+	struct sip_session *s;
+	struct sip_trx *trx;	      /*!< NULL while waiting to try again after a 491 */
+	struct osmo_timer_list timer; /*!< until then; or the longest wait for the final response after a CANCEL */
+	unsigned int tries;
+	char sdp[]; /*!< of a re-INVITE, to try again */
+};
+
+/*! Their INVITE or re-INVITE, until the ACK to our 2xx, or our other final response. */
+struct sip_uas_invite {
+	struct sip_session *s;
+	struct sip_trx *trx;
+	uint32_t cseq;
+	bool wants_offer;	      /*!< came without SDP: the ACK brings the answer */
+	bool answered;		      /*!< a 2xx was sent, the ACK is awaited */
+	unsigned long interval_ms;    /*!< to the next repetition */
+	unsigned long left_ms;	      /*!< to giving up */
+	struct osmo_timer_list timer; /*!< next repetition of the 2xx, or of the provisional response */
+	char head[];		      /*!< the headers that each response copies */
+};
+
+/*! An INFO of ours. */
+struct sip_info_req {
+	struct llist_head entry;
+	struct sip_session *s;
+	struct sip_trx *trx;
+};
+
+struct sip_session {
+	struct hlist_node by_call_id; /*!< ua->by_call_id */
+	struct llist_head entry;      /*!< ua->sessions */
+	struct sip_ua *ua;
+	struct sip_peer *peer; /*!< NULL when it was removed */
+	struct osmo_fsm_inst *fi;
+	const struct sip_session_ops *ops; /*!< never NULL; sip_no_ops when there is no user */
+	void *data;
+	struct sip_uac_invite *out;
+	struct sip_uas_invite *in;
+	struct sip_trx *bye;
+	struct llist_head forks;
+	struct llist_head infos;
+	struct sip_dialog dlg; /*!< of a UAC: only local parts and the first target until the 2xx */
+	bool outgoing;	       /*!< we made the call (and the Call-ID) */
+	bool told;	       /*!< the UA's user was told of it: so is its end */
+	uint8_t end_q850;      /*!< for a BYE that has to wait for the ACK */
+};
+
+#define LOG_SESSION(s, level, fmt, args...)                                                                                      \
+	LOGP(DSIP, level, "%s(%s %s) " fmt, osmo_fsm_inst_state_name((s)->fi), (s)->peer ? (s)->peer->name : "-",              \
+	     sip_dialog_str(&(s)->dlg, DLG_CALL_ID), ##args)
+
+enum sip_session_state {
+	SIP_SESSION_CALLING,	 /*!< INVITE sent, no response */
+	SIP_SESSION_PROCEEDING,	 /*!< provisional responses came */
+	SIP_SESSION_CANCELLING,	 /*!< given up by us: the final response is awaited */
+	SIP_SESSION_INCOMING,	 /*!< their INVITE has no final response */
+	SIP_SESSION_ANSWERED,	 /*!< we sent 200: the ACK is awaited */
+	SIP_SESSION_HANGING_UP,	 /*!< given up by us meanwhile: BYE when the ACK comes or is given up */
+	SIP_SESSION_CONFIRMED,	 /*!< the call is up */
+	SIP_SESSION_CLOSING,	 /*!< BYE sent */
+};
+
+enum sip_session_event {
+	SIP_SESSION_EV_PROVISIONAL, /*!< UAC; data: struct sip_session_rx */
+	SIP_SESSION_EV_2XX,	    /*!< UAC, the first one; data: struct sip_session_rx */
+	SIP_SESSION_EV_FAILURE,	    /*!< UAC: 3xx-6xx, or no response; data: struct sip_session_info */
+	SIP_SESSION_EV_CANCEL,	    /*!< UAS; data: struct sip_session_info */
+	SIP_SESSION_EV_ANSWER,	    /*!< UAS: the user answers; data: SDP text */
+	SIP_SESSION_EV_ACK,	    /*!< UAS: ACK to our first 2xx; data: struct sip_session_info */
+	SIP_SESSION_EV_NO_ACK,	    /*!< UAS: none came for this or a later 2xx */
+	SIP_SESSION_EV_BYE,	    /*!< theirs, answered; data: struct sip_session_info */
+	SIP_SESSION_EV_LOST,	    /*!< a re-INVITE says that the dialog is dead; data: struct sip_session_info */
+	SIP_SESSION_EV_END,	    /*!< the user goes; data: struct sip_end */
+	SIP_SESSION_EV_DONE,	    /*!< response to our BYE, or none */
+};
+
+/*! A response as the FSM gets it. */
+struct sip_session_rx {
+	const struct sip_msg *msg;
+	const struct sip_flow *from;
+};
+
+extern struct osmo_fsm sip_session_fsm;
+extern const struct sip_session_ops sip_no_ops;
+
+/* sip_session.c */
+struct sip_session *sip_session_alloc(struct sip_ua *ua, struct sip_peer *peer, enum sip_session_state state);
+void sip_session_link(struct sip_session *s);
+void sip_session_info_from(struct sip_session_info *info, const struct sip_msg *msg);
+void sip_session_tell_ended(struct sip_session *s, const struct sip_session_info *info);
+void sip_session_tx_bye(struct sip_session *s, uint8_t q850);
+/*! Tell the user something. Whatever it does inside, nothing of \a s may be touched afterwards. */
+#define sip_session_tell(s, what, info) do { \
+		if ((s)->ops->what) \
+			(s)->ops->what(s, info, (s)->data); \
+	} while (0)
+
+/* sip_session_uac.c */
+int sip_uac_start(struct sip_session *s, const struct sip_invite *inv, const char *host);
+void sip_uac_free(struct sip_session *s);
+void sip_uac_cancel(struct sip_session *s, uint8_t q850);
+int sip_uac_accept(struct sip_session *s, const struct sip_session_rx *rx);
+void sip_uac_early(struct sip_session *s, const struct sip_session_rx *rx);
+void sip_uac_drop_forks(struct sip_session *s);
+void sip_uac_rx_late_2xx(struct sip_ua *ua, const struct sip_msg *resp, const struct sip_flow *from);
+void sip_uac_tag(char *buf, const char *call_id);
+
+/* sip_session_uas.c */
+int sip_uas_start(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req);
+void sip_uas_free(struct sip_session *s);
+int sip_uas_respond(struct sip_session *s, uint16_t status, const char *sdp, const struct sip_end *end);
+void sip_uas_rx_ack(struct sip_session *s, const struct sip_msg *ack);
+void sip_uas_rx_reinvite(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req);
+
+/* sip_session_request.c */
+void sip_session_rx_request(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req, const struct sip_flow *from);
+void sip_session_drop_infos(struct sip_session *s);
+
+/* ---- UA ---- */
+
+/*! Counts what happens often and lets one log line per interval through. */
+struct sip_log_limit {
+	unsigned int n;		/*!< since the last line */
+	struct timespec last;	/*!< when it was written */
+};
+
+struct sip_ua {
+	struct sip_ua_ops ops;
+	struct llist_head binds;
+	struct llist_head peers;
+	struct llist_head sessions;
+	unsigned int n_sessions;
+	unsigned int max_sessions;
+	bool refuse_unknown; /*!< 403 to requests from unknown sources; else no answer at all */
+	bool started;
+	struct sip_transports *tps;
+	struct sip_trxs *trxs;
+	struct rate_ctr_group *ctrs;
+	struct sip_log_limit unknown_limit, malformed_limit;
+	DECLARE_HASHTABLE(by_call_id, 13);
+};
+
+/* sip_ua.c */
+bool sip_log_limit_pass(struct sip_log_limit *limit, unsigned int *n);
+
+/* sip_ua_request.c */
+void sip_ua_rx(void *data, const struct sip_flow *from, const uint8_t *buf, size_t len);
+void sip_ua_rx_request(void *data, struct sip_trx *trx, const struct sip_msg *req, const struct sip_flow *from);
+void sip_ua_rx_stray(void *data, const struct sip_msg *resp, const struct sip_flow *from);
+struct sip_session *sip_ua_session_by_request(const struct sip_ua *ua, const struct sip_msg *req, const struct osmo_sockaddr *from);
+/*! The checks that hold inside and outside of dialogs (RFC 3261 8.2.2.3, 8.2.3). True if the request was answered. */
+bool sip_ua_refuse_extension(struct sip_trx *trx, const struct sip_msg *req, const char *to_tag);
+bool sip_ua_refuse_content(struct sip_trx *trx, const struct sip_msg *req, const char *to_tag);

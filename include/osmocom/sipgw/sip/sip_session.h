@@ -36,7 +36,8 @@ struct sip_session_info {
 struct sip_session_ops {
 	void (*provisional)(struct sip_session *s, const struct sip_session_info *info, void *data); /*!< UAC: 1xx */
 	void (*answered)(struct sip_session *s, const struct sip_session_info *info, void *data); /*!< UAC: first 2xx; the session sends the ACK */
-	void (*acked)(struct sip_session *s, const struct sip_session_info *info, void *data);	/*!< UAS: our 2xx was ACKed; sdp: answer to a late offer */
+	/*! UAS: our 2xx to the INVITE was ACKed; sdp: answer to a late offer. Either role: also told of a re-INVITE that came without SDP. */
+	void (*acked)(struct sip_session *s, const struct sip_session_info *info, void *data);
 	/*! The peer's re-INVITE; sdp NULL: it wants an offer. Reply by sip_session_reply(). A pure refresh (same SDP) is told too. */
 	void (*reoffer)(struct sip_session *s, const struct sip_session_info *info, void *data);
 	void (*reanswered)(struct sip_session *s, const struct sip_session_info *info, void *data); /*!< outcome of our re-INVITE: any final status */
@@ -61,7 +62,8 @@ void sip_session_set_user(struct sip_session *s, const struct sip_session_ops *o
 int sip_session_provisional(struct sip_session *s, uint16_t status, const char *sdp);	/*!< UAS: 180, 183 */
 int sip_session_answer(struct sip_session *s, const char *sdp);				/*!< UAS: 200 */
 int sip_session_reply(struct sip_session *s, uint16_t status, const char *sdp);		/*!< to the pending reoffer() */
-int sip_session_reinvite(struct sip_session *s, const char *sdp);			/*!< -EAGAIN: one is pending either way (told by reanswered 491) */
+/*! The outcome is told by reanswered(). -EAGAIN: a re-INVITE is pending either way, nothing is sent and told; -EINVAL: not confirmed. */
+int sip_session_reinvite(struct sip_session *s, const char *sdp);
 int sip_session_info_send(struct sip_session *s, const char *content_type, const char *body);
 /*! End it from our side by what its state asks for (final response, CANCEL, BYE). No callback comes any more; \a s is gone for the user. */
 void sip_session_end(struct sip_session *s, const struct sip_end *why);

@@ -1,1 +1,200 @@
-/* to be written */
+/* VTY of the calls: node "call" with the route, "show calls", "show call ID", "call ID release". */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <osmocom/core/linuxlist.h>
+#include <osmocom/core/talloc.h>
+#include <osmocom/core/utils.h>
+#include <osmocom/vty/misc.h>
+#include <osmocom/vty/tdef_vty.h>
+
+#include <osmocom/sipgw/call/call.h>
+#include <osmocom/sipgw/sip/sip_peer.h>
+
+#include "vty_internal.h"
+
+static struct cmd_node call_node = { CALL_NODE, "%s(config-call)# ", 1 };
+
+static const struct value_string mt_words[] = { { MT_IDENTITY_MSISDN, "msisdn" }, { MT_IDENTITY_IMSI, "imsi" }, {} };
+
+DEFUN(cfg_call, cfg_call_cmd, "call", "Calls: where they go\n")
+{
+	vty->node = CALL_NODE;
+	vty->index = vty_gw->calls;
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_call_default_peer, cfg_call_default_peer_cmd, "default-peer NAME",
+      "Where calls from phones go; counts from the next call on\nName of a SIP peer\n")
+{
+	/* in a file the peer may stand further down: sipgw_config_check() looks when all is read */
+	if (vty->type != VTY_FILE && !sip_peer_find(vty_gw->ua, argv[0])) {
+		vty_out(vty, "%% There is no SIP peer '%s': first 'sip-peer %s' / 'remote ADDR'%s", argv[0], argv[0],
+			VTY_NEWLINE);
+		return CMD_WARNING;
+	}
+	osmo_talloc_replace_string(vty_gw->calls, &vty_gw->calls->routes.default_peer, argv[0]);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_call_no_default_peer, cfg_call_no_default_peer_cmd, "no default-peer",
+      NO_STR "Refuse calls from phones with cause 3, no route to destination\n")
+{
+	TALLOC_FREE(vty_gw->calls->routes.default_peer);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_call_mt_identity, cfg_call_mt_identity_cmd, "mt-identity (msisdn|imsi)",
+      "What the user part of the Request-URI means in calls from SIP\n"
+      "The number of the called phone; with a leading '+' it is international (default)\n"
+      "The IMSI of the called phone\n")
+{
+	vty_gw->calls->routes.mt_identity = get_string_value(mt_words, argv[0]);
+	return CMD_SUCCESS;
+}
+
+VTY_EXPECT(mt_identity_expect, "mt-identity VALUE",
+	   "What the user part of the Request-URI means in calls from SIP\nMeaning\n", "msisdn or imsi");
+
+static int write_call(struct vty *vty)
+{
+	const struct route_table *routes = &vty_gw->calls->routes;
+
+	vty_out(vty, "call%s", VTY_NEWLINE);
+	if (routes->default_peer)
+		vty_out(vty, " default-peer %s%s", routes->default_peer, VTY_NEWLINE);
+	if (routes->mt_identity != MT_IDENTITY_MSISDN)
+		vty_out(vty, " mt-identity %s%s", get_value_string(mt_words, routes->mt_identity), VTY_NEWLINE);
+	/* timers stand in no node */
+	osmo_tdef_vty_groups_write(vty, "");
+	return 1;
+}
+
+static const char *number_str(const struct number *n)
+{
+	char *buf = talloc_zero_size(OTC_SELECT, NUMBER_MAX_DIGITS + 2);
+
+	if (!number_given(n))
+		return "-";
+	number_to_dial_string(buf, NUMBER_MAX_DIGITS + 2, n);
+	return buf;
+}
+
+static const struct number no_number;
+
+static const char *calling_str(const struct call *call)
+{
+	return number_str(call->parties ? &call->parties->calling : &no_number);
+}
+
+static const char *called_str(const struct call *call)
+{
+	if (call->parties && !number_given(&call->parties->called) && *call->parties->imsi)
+		return call->parties->imsi;
+	return number_str(call->parties ? &call->parties->called : &no_number);
+}
+
+static const char *age_str(const struct call *call)
+{
+	return vty_ago_ms(vty_ms_since(call->answered ? &call->t_answered : &call->t_start));
+}
+
+#define CALL_ROW "%10s %-10s %-17s %-17s %-12s %s%s"
+
+DEFUN(show_calls, show_calls_cmd, "show calls", SHOW_STR "Calls that exist now, one line each, oldest first\n")
+{
+	const struct call *call;
+
+	vty_out(vty, CALL_ROW, "Call", "State", "From", "To", "Since", "Target", VTY_NEWLINE);
+	llist_for_each_entry (call, &vty_gw->calls->list, entry)
+		vty_out(vty, CALL_ROW, talloc_asprintf(OTC_SELECT, "%u", call->id), call_state_name(call),
+			calling_str(call), called_str(call), age_str(call), call->target ?: "", VTY_NEWLINE);
+	vty_out(vty, "%u calls%s%s", vty_gw->calls->n, vty_gw->calls->stopping ? "; no new ones: shutting down" : "",
+		VTY_NEWLINE);
+	return CMD_SUCCESS;
+}
+
+static void show_leg(struct vty *vty, const struct call *call, enum leg_side side)
+{
+	const struct leg *leg = call->legs[side];
+	char buf[512];
+
+	if (!leg) {
+		vty_out(vty, "  Leg %c: none%s", side == LEG_A ? 'A' : 'B', VTY_NEWLINE);
+		return;
+	}
+	leg->kind->to_str_buf(buf, sizeof(buf), leg);
+	vty_out(vty, "  Leg %c (%s): %s%s", side == LEG_A ? 'A' : 'B', leg->kind->name, buf, VTY_NEWLINE);
+}
+
+static struct call *call_arg(struct vty *vty, const char *arg)
+{
+	struct call *call = call_find(vty_gw->calls, strtoul(arg, NULL, 10));
+
+	if (!call)
+		vty_out(vty, "%% There is no call %s (any more)%s", arg, VTY_NEWLINE);
+	return call;
+}
+
+#define CALL_ID_STR "Number of the call, as in 'show calls'\n"
+
+DEFUN(show_call, show_call_cmd, "show call <1-4294967295>", SHOW_STR "One call with both its legs\n" CALL_ID_STR)
+{
+	const struct call *call = call_arg(vty, argv[0]);
+
+	if (!call)
+		return CMD_WARNING;
+	vty_out(vty, "Call %u: %s%s%s", call->id, call_state_name(call),
+		call->parties && call->parties->emergency ? ", emergency" : "", VTY_NEWLINE);
+	vty_out(vty, "  From %s to %s, target %s, media %s%s", calling_str(call), called_str(call), call->target ?: "-",
+		get_value_string(media_mode_names, call->media_mode), VTY_NEWLINE);
+	vty_out(vty, "  Began %s ago", vty_ago_ms(vty_ms_since(&call->t_start)));
+	if (call->t_alerting.tv_sec || call->t_alerting.tv_nsec)
+		vty_out(vty, ", rang %s ago", vty_ago_ms(vty_ms_since(&call->t_alerting)));
+	if (call->answered)
+		vty_out(vty, ", answered %s ago", vty_ago_ms(vty_ms_since(&call->t_answered)));
+	vty_out(vty, "%s", VTY_NEWLINE);
+	if (call->cause.value)
+		vty_out(vty, "  Ended by side %c: cause %u (%s)%s%s%s", call->released_by == LEG_A ? 'A' : 'B',
+			call->cause.value, cause_name(call->cause.value), *call->cause.text ? ", " : "",
+			call->cause.text, VTY_NEWLINE);
+	show_leg(vty, call, LEG_A);
+	show_leg(vty, call, LEG_B);
+	return CMD_SUCCESS;
+}
+
+DEFUN(call_release_id, call_release_id_cmd, "call <1-4294967295> release [<1-127>]",
+      "Do something to a call\n" CALL_ID_STR "End it\nCause for both sides (Q.850; default: 16, normal)\n")
+{
+	struct call *call = call_arg(vty, argv[0]);
+	struct cause cause = cause_make(argc > 1 ? atoi(argv[1]) : CAUSE_NORMAL, "released by the operator");
+
+	if (!call)
+		return CMD_WARNING;
+	call_release(call, &cause);
+	return CMD_SUCCESS;
+}
+
+VTY_EXPECT(call_release_expect, "call <1-4294967295> release CAUSE",
+	   "Do something to a call\n" CALL_ID_STR "End it\nCause\n", "a Q.850 cause, 1 to 127");
+VTY_EXPECT(show_call_expect, "show call ID", SHOW_STR "One call with both its legs\n" CALL_ID_STR,
+	   "the number of a call, as in 'show calls'");
+
+void call_vty_init(void)
+{
+	install_element_ve(&show_calls_cmd);
+	install_element_ve(&show_call_cmd);
+	install_element_ve(&show_call_expect.cmd);
+	install_element(ENABLE_NODE, &call_release_id_cmd);
+	install_element(ENABLE_NODE, &call_release_expect.cmd);
+
+	install_element(CONFIG_NODE, &cfg_call_cmd);
+	install_node(&call_node, write_call);
+	install_element(CALL_NODE, &cfg_call_default_peer_cmd);
+	install_element(CALL_NODE, &cfg_call_no_default_peer_cmd);
+	install_element(CALL_NODE, &cfg_call_mt_identity_cmd);
+	install_element(CALL_NODE, &mt_identity_expect.cmd);
+}

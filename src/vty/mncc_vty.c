@@ -1,1 +1,89 @@
-/* to be written */
+/* VTY of the MNCC link: node "mncc", "show mncc". */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include <osmocom/core/utils.h>
+#include <osmocom/vty/misc.h>
+
+#include <osmocom/sipgw/mncc/mncc_link.h>
+
+#include "vty_internal.h"
+
+static struct cmd_node mncc_node = { MNCC_NODE, "%s(config-mncc)# ", 1 };
+
+DEFUN(cfg_mncc, cfg_mncc_cmd, "mncc", "Link to the MSC (osmo-msc's MNCC socket)\n")
+{
+	vty->node = MNCC_NODE;
+	vty->index = vty_gw->mncc;
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_mncc_socket_path, cfg_mncc_socket_path_cmd, "socket-path PATH",
+      "Where osmo-msc listens (its own 'msc' / 'mncc external PATH'); a change connects anew\n"
+      "Absolute path of the socket\n")
+{
+	const size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+
+	if (argv[0][0] != '/' || strlen(argv[0]) > max) {
+		vty_out(vty, "%% Not usable as a path: '%s'; expected an absolute path of at most %zu characters%s",
+			argv[0], max, VTY_NEWLINE);
+		return CMD_WARNING;
+	}
+	mncc_link_set_path(vty_gw->mncc, argv[0]);
+	return CMD_SUCCESS;
+}
+
+static int write_mncc(struct vty *vty)
+{
+	vty_out(vty, "mncc%s", VTY_NEWLINE);
+	vty_out(vty, " socket-path %s%s", mncc_link_path(vty_gw->mncc), VTY_NEWLINE);
+	return 1;
+}
+
+/* What an operator can do about a link that is not up. */
+static void show_advice(struct vty *vty, const struct mncc_link_info *info)
+{
+	if (info->state == MNCC_LINK_ST_DOWN || info->state == MNCC_LINK_ST_CONNECTING)
+		vty_out(vty,
+			"  To do: osmo-msc has to run with 'mncc external %s' in its node 'msc',%s"
+			"         and our user needs write permission on that socket.%s",
+			info->path, VTY_NEWLINE, VTY_NEWLINE);
+	if (info->state == MNCC_LINK_ST_HELLO)
+		vty_out(vty,
+			"  To do: the MSC accepted us, but said no HELLO. It serves one client at a time:%s"
+			"         is another one (osmo-sip-connector) connected?%s",
+			VTY_NEWLINE, VTY_NEWLINE);
+}
+
+DEFUN(show_mncc, show_mncc_cmd, "show mncc", SHOW_STR "Link to the MSC: its state, since when, calls on it, counters\n")
+{
+	struct mncc_link_info info;
+
+	mncc_link_get_info(vty_gw->mncc, &info);
+	vty_out(vty, "MNCC link to the MSC: %s for %s%s", get_value_string(mncc_link_state_names, info.state),
+		vty_ago_ms(info.since_ms), VTY_NEWLINE);
+	vty_out(vty, "  Socket: %s%s", info.path, VTY_NEWLINE);
+	if (info.layout)
+		vty_out(vty, "  MNCC version %u, messages of %u bytes%s", info.layout->version, info.layout->mncc_size,
+			VTY_NEWLINE);
+	vty_out(vty, "  Calls: %u; messages waiting to be sent: %u, at most so far: %u%s", info.n_calls, info.queue_len,
+		info.queue_max_seen, VTY_NEWLINE);
+	if (info.last_error && *info.last_error)
+		vty_out(vty, "  Last error: %s%s", info.last_error, VTY_NEWLINE);
+	show_advice(vty, &info);
+	vty_out_rate_ctr_group2(vty, "  ", mncc_link_ctrs(vty_gw->mncc), true);
+	return CMD_SUCCESS;
+}
+
+void mncc_vty_init(void)
+{
+	install_element_ve(&show_mncc_cmd);
+
+	install_element(CONFIG_NODE, &cfg_mncc_cmd);
+	install_node(&mncc_node, write_mncc);
+	install_element(MNCC_NODE, &cfg_mncc_socket_path_cmd);
+}

@@ -1,1 +1,54 @@
-/* to be written */
+/* What the files of src/vty/ share: the nodes, the root object, words for addresses and times, and how a wrong value is told. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <osmocom/vty/command.h>
+#include <osmocom/vty/vty.h>
+
+#include <osmocom/sipgw/sipgw.h>
+
+/* Written to the configuration in this order: peers stand before who refers to them. */
+enum sipgw_vty_node {
+	MNCC_NODE = _LAST_OSMOVTY_NODE + 1,
+	MGW_NODE,
+	SIP_NODE,
+	SIP_PEER_NODE,
+	CALL_NODE,
+};
+
+/* The one root object of the process. */
+extern struct sipgw *vty_gw;
+
+void mncc_vty_init(void);
+void mgw_vty_init(void);
+void sip_vty_init(void);
+void sip_peer_vty_init(void);
+void call_vty_init(void);
+
+/* libosmovty answers a value that fits no command with "Unknown command". A command of this kind stands beside the real one, hidden, with a
+ * plain VALUE in place of the last argument: it is taken only when the real one does not match, and says what would have been right. */
+struct vty_expect {
+	struct cmd_element cmd;
+	const char *expected;
+};
+
+int vty_expect_func(struct cmd_element *self, struct vty *vty, int argc, const char *argv[]);
+
+#define VTY_EXPECT(NAME, CMDSTR, DOC, EXPECTED) \
+	static struct vty_expect NAME = { \
+		.cmd = { .string = CMDSTR, .func = vty_expect_func, .doc = DOC, .attr = CMD_ATTR_HIDDEN }, \
+		.expected = EXPECTED, \
+	}
+
+bool vty_arg_is_ip(struct vty *vty, const char *arg);
+bool vty_arg_is_name(struct vty *vty, const char *arg);
+void vty_only_at_start(struct vty *vty);
+
+const char *vty_hostport(const char *addr, uint16_t port);
+const char *vty_ago_ms(uint64_t ms);
+uint64_t vty_ms_since(const struct timespec *then);

@@ -5,11 +5,18 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#include <osmocom/core/timer.h>
 
 struct calls;
 struct mgw_pool;
 struct mncc_link;
 struct sip_ua;
+
+/*! How long a stop may take: calls are told to end, both sides get their answers, then it is over (milliseconds). */
+#define SIPGW_STOP_MS 5000
 
 struct sipgw {
 	struct calls *calls;
@@ -17,10 +24,15 @@ struct sipgw {
 	struct mgw_pool *mgws;
 	struct sip_ua *ua;
 	const struct leg_kind *gsm_kind, *sip_kind;
+	bool running;		/*!< started, sockets are open */
+	bool stopping;		/*!< sipgw_stop() was called */
 	bool quit;		/*!< the main loop ends */
+	struct osmo_timer_list stop_timer;
+	struct timespec stop_by; /*!< CLOCK_MONOTONIC: then it ends whatever is still there */
 };
 
 struct sipgw *sipgw_alloc(void *ctx);
+int sipgw_config_check(const struct sipgw *gw, char *why, size_t len);
 int sipgw_start(struct sipgw *gw, const char **why);
 void sipgw_stop(struct sipgw *gw);	/*!< end all calls, then set quit; at a second call, or after a bounded time, at once */
 void sipgw_free(struct sipgw *gw);

@@ -1,0 +1,247 @@
+/* VTY of the SIP peers: nodes "sip-peer NAME", "show sip peer". A change counts from the next call on; calls under way
+ * keep what they have. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <osmocom/core/linuxlist.h>
+#include <osmocom/core/talloc.h>
+#include <osmocom/core/utils.h>
+#include <osmocom/vty/misc.h>
+
+#include <osmocom/sipgw/call/call.h>
+#include <osmocom/sipgw/sip/sip_peer.h>
+#include <osmocom/sipgw/sip/sip_transport.h>
+#include <osmocom/sipgw/sip/sip_ua.h>
+
+#include "vty_internal.h"
+
+#define SIP_DEFAULT_PORT 5060
+
+#define PEER_STR "SIP peer: a PBX, proxy or provider that calls go to and come from\n"
+
+static struct cmd_node sip_peer_node = { SIP_PEER_NODE, "%s(config-sip-peer)# ", 1 };
+
+/* Words of the configuration; they are part of files that people keep. */
+static const struct value_string media_words[] = { { MEDIA_ANCHORED, "anchored" }, { MEDIA_DIRECT, "direct" }, {} };
+static const struct value_string dtmf_words[] = {
+	{ SIP_DTMF_INFO_RELAY, "info" }, { SIP_DTMF_INFO, "info-dtmf" }, { SIP_DTMF_NONE, "none" }, {}
+};
+
+DEFUN(cfg_sip_peer, cfg_sip_peer_cmd, "sip-peer NAME", PEER_STR "Name of it\n")
+{
+	struct sip_peer *peer = sip_peer_find(vty_gw->ua, argv[0]);
+
+	if (!peer && !vty_arg_is_name(vty, argv[0]))
+		return CMD_WARNING;
+	vty->node = SIP_PEER_NODE;
+	vty->index = peer ?: sip_peer_alloc(vty_gw->ua, argv[0]);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_no_sip_peer, cfg_no_sip_peer_cmd, "no sip-peer NAME", NO_STR PEER_STR "Name of it; calls under way go on\n")
+{
+	struct sip_peer *peer = sip_peer_find(vty_gw->ua, argv[0]);
+	const char *is_default = vty_gw->calls->routes.default_peer;
+
+	if (!peer) {
+		vty_out(vty, "%% There is no SIP peer '%s'%s", argv[0], VTY_NEWLINE);
+		return CMD_WARNING;
+	}
+	if (is_default && !strcmp(is_default, peer->name)) {
+		vty_out(vty, "%% '%s' is the default peer: first 'call' / 'default-peer OTHER' or 'no default-peer'%s",
+			argv[0], VTY_NEWLINE);
+		return CMD_WARNING;
+	}
+	sip_peer_free(peer);
+	return CMD_SUCCESS;
+}
+
+static int apply(struct vty *vty)
+{
+	if (sip_peer_apply(vty->index) == 0)
+		return CMD_SUCCESS;
+	vty_out(vty, "%% This peer cannot be used with these settings%s", VTY_NEWLINE);
+	return CMD_WARNING;
+}
+
+DEFUN(cfg_peer_remote, cfg_peer_remote_cmd, "remote ADDR [<1-65535>]",
+      "Where the peer is\nIPv4 or IPv6 address\nPort (default: 5060)\n")
+{
+	struct sip_peer *peer = vty->index;
+
+	if (!vty_arg_is_ip(vty, argv[0]))
+		return CMD_WARNING;
+	osmo_talloc_replace_string(peer, &peer->cfg.remote_addr, argv[0]);
+	peer->cfg.remote_port = argc > 1 ? atoi(argv[1]) : SIP_DEFAULT_PORT;
+	return apply(vty);
+}
+
+DEFUN(cfg_peer_transport, cfg_peer_transport_cmd, "transport (udp)", "How SIP messages travel\nUDP (default)\n")
+{
+	struct sip_peer *peer = vty->index;
+
+	peer->cfg.transport = SIP_TP_UDP;
+	return apply(vty);
+}
+
+DEFUN(cfg_peer_media, cfg_peer_media_cmd, "media (anchored|direct)",
+      "Where the RTP of calls with this peer goes\n"
+      "Through our media gateway: the GSM core and the peer need no route to each other (default)\n"
+      "Straight between the GSM core and the peer; no media gateway is used\n")
+{
+	struct sip_peer *peer = vty->index;
+
+	peer->cfg.media_mode = get_string_value(media_words, argv[0]);
+	return apply(vty);
+}
+
+DEFUN(cfg_peer_dtmf, cfg_peer_dtmf_cmd, "dtmf (info|info-dtmf|none)",
+      "How keys that are pressed on the phone are told to the peer\n"
+      "INFO with application/dtmf-relay (default)\nINFO with application/dtmf\nNot at all\n")
+{
+	struct sip_peer *peer = vty->index;
+
+	peer->cfg.dtmf = get_string_value(dtmf_words, argv[0]);
+	return apply(vty);
+}
+
+DEFUN(cfg_peer_domain, cfg_peer_domain_cmd, "domain NAME",
+      "Host part of From, To and Request-URI\nDomain name or address (default: the addresses of both sides)\n")
+{
+	struct sip_peer *peer = vty->index;
+
+	if (!vty_arg_is_name(vty, argv[0]))
+		return CMD_WARNING;
+	osmo_talloc_replace_string(peer, &peer->cfg.domain, argv[0]);
+	return apply(vty);
+}
+
+DEFUN(cfg_peer_no_domain, cfg_peer_no_domain_cmd, "no domain", NO_STR "The addresses of both sides\n")
+{
+	struct sip_peer *peer = vty->index;
+
+	TALLOC_FREE(peer->cfg.domain);
+	return apply(vty);
+}
+
+VTY_EXPECT(remote_expect, "remote ADDR VALUE", "Where the peer is\nIPv4 or IPv6 address\nPort\n", "a port, 1 to 65535");
+VTY_EXPECT(transport_expect, "transport VALUE", "How SIP messages travel\nTransport\n", "udp");
+VTY_EXPECT(media_expect, "media VALUE", "Where the RTP of calls with this peer goes\nMode\n", "anchored or direct");
+VTY_EXPECT(dtmf_expect, "dtmf VALUE", "How keys that are pressed on the phone are told to the peer\nMode\n",
+	   "info, info-dtmf or none");
+
+static void write_one(struct vty *vty, const struct sip_peer *peer)
+{
+	const struct sip_peer_cfg *cfg = &peer->cfg;
+
+	vty_out(vty, "sip-peer %s%s", peer->name, VTY_NEWLINE);
+	if (cfg->remote_addr)
+		vty_out(vty, " remote %s %u%s", cfg->remote_addr, cfg->remote_port, VTY_NEWLINE);
+	if (cfg->media_mode != MEDIA_ANCHORED)
+		vty_out(vty, " media %s%s", get_value_string(media_words, cfg->media_mode), VTY_NEWLINE);
+	if (cfg->dtmf != SIP_DTMF_INFO_RELAY)
+		vty_out(vty, " dtmf %s%s", get_value_string(dtmf_words, cfg->dtmf), VTY_NEWLINE);
+	if (cfg->domain)
+		vty_out(vty, " domain %s%s", cfg->domain, VTY_NEWLINE);
+}
+
+static int write_peers(struct vty *vty)
+{
+	const struct sip_peer *peer;
+
+	llist_for_each_entry (peer, sip_ua_peers(vty_gw->ua), entry)
+		write_one(vty, peer);
+	return !llist_empty(sip_ua_peers(vty_gw->ua));
+}
+
+/* "200", "486", "none yet", "no response" */
+static const char *last_answer(const struct sip_peer *peer)
+{
+	if (!peer->last_status)
+		return "none yet";
+	if (peer->last_status == 408)
+		return "no response";
+	return talloc_asprintf(OTC_SELECT, "%u", peer->last_status);
+}
+
+static const char *peer_addr(const struct sip_peer *peer)
+{
+	if (!peer->cfg.remote_addr)
+		return "no address yet";
+	return vty_hostport(peer->cfg.remote_addr, peer->cfg.remote_port);
+}
+
+#define PEER_ROW "%-16s %-28s %-4s %-9s %5s  %s%s"
+
+DEFUN(show_sip_peers, show_sip_peers_cmd, "show sip peer", SHOW_STR "SIP user agent\nSIP peers, one line each\n")
+{
+	const struct sip_peer *peer;
+
+	if (llist_empty(sip_ua_peers(vty_gw->ua))) {
+		vty_out(vty, "No SIP peer is configured. To do: 'sip-peer NAME' / 'remote ADDR'.%s", VTY_NEWLINE);
+		return CMD_SUCCESS;
+	}
+	vty_out(vty, PEER_ROW, "Name", "Address", "Via", "Media", "Calls", "Last answer", VTY_NEWLINE);
+	llist_for_each_entry (peer, sip_ua_peers(vty_gw->ua), entry)
+		vty_out(vty, PEER_ROW, peer->name, peer_addr(peer), "UDP",
+			get_value_string(media_words, peer->cfg.media_mode),
+			talloc_asprintf(OTC_SELECT, "%u", peer->n_calls), last_answer(peer), VTY_NEWLINE);
+	return CMD_SUCCESS;
+}
+
+static void show_advice(struct vty *vty, const struct sip_peer *peer)
+{
+	if (!peer->usable)
+		vty_out(vty, "  To do: 'sip-peer %s' / 'remote ADDR'; until then it cannot be called.%s", peer->name,
+			VTY_NEWLINE);
+	else if (peer->last_status == 408)
+		vty_out(vty, "  To do: is the peer up at %s, and does its firewall let us in?%s", peer_addr(peer),
+			VTY_NEWLINE);
+	else if (peer->last_status == 401 || peer->last_status == 407 || peer->last_status == 403)
+		vty_out(vty,
+			"  To do: the peer wants to know who we are; let it trust our address (no password is sent).%s",
+			VTY_NEWLINE);
+}
+
+DEFUN(show_sip_peer, show_sip_peer_cmd, "show sip peer NAME",
+      SHOW_STR "SIP user agent\nSIP peers, one line each\nName of one: its settings and counters\n")
+{
+	const struct sip_peer *peer = sip_peer_find(vty_gw->ua, argv[0]);
+	const char *is_default = vty_gw->calls->routes.default_peer;
+
+	if (!peer) {
+		vty_out(vty, "%% There is no SIP peer '%s'%s", argv[0], VTY_NEWLINE);
+		return CMD_WARNING;
+	}
+	vty_out(vty, "SIP peer %s at %s (UDP)%s%s", peer->name, peer_addr(peer),
+		is_default && !strcmp(is_default, peer->name) ? ", the default peer" : "", VTY_NEWLINE);
+	vty_out(vty, "  Media: %s; DTMF: %s; domain: %s%s", get_value_string(media_words, peer->cfg.media_mode),
+		get_value_string(dtmf_words, peer->cfg.dtmf), peer->cfg.domain ?: "the addresses", VTY_NEWLINE);
+	vty_out(vty, "  Calls: %u; last answer to a call of ours: %s%s", peer->n_calls, last_answer(peer), VTY_NEWLINE);
+	show_advice(vty, peer);
+	vty_out_rate_ctr_group2(vty, "  ", peer->ctrs, true);
+	return CMD_SUCCESS;
+}
+
+void sip_peer_vty_init(void)
+{
+	install_element_ve(&show_sip_peers_cmd);
+	install_element_ve(&show_sip_peer_cmd);
+
+	install_element(CONFIG_NODE, &cfg_sip_peer_cmd);
+	install_element(CONFIG_NODE, &cfg_no_sip_peer_cmd);
+	install_node(&sip_peer_node, write_peers);
+	install_element(SIP_PEER_NODE, &cfg_peer_remote_cmd);
+	install_element(SIP_PEER_NODE, &remote_expect.cmd);
+	install_element(SIP_PEER_NODE, &cfg_peer_transport_cmd);
+	install_element(SIP_PEER_NODE, &transport_expect.cmd);
+	install_element(SIP_PEER_NODE, &cfg_peer_media_cmd);
+	install_element(SIP_PEER_NODE, &media_expect.cmd);
+	install_element(SIP_PEER_NODE, &cfg_peer_dtmf_cmd);
+	install_element(SIP_PEER_NODE, &dtmf_expect.cmd);
+	install_element(SIP_PEER_NODE, &cfg_peer_domain_cmd);
+	install_element(SIP_PEER_NODE, &cfg_peer_no_domain_cmd);
+}

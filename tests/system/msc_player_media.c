@@ -1,0 +1,209 @@
+/* Media of the MSC player: speech frames every 20 ms as the GSM core would send them, and a count of what comes back.
+ *
+ * The payload is a pattern: after the codec's own head follow "MSCP", the callref, a counter and octets made from the
+ * counter. So whoever gets it can tell whether it came through bit exact, and an echo of our own frames is told from
+ * another phone's. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "msc_player.h"
+#include "msc_wire.h"
+
+#define RTP_HDR	    12
+#define FRAME_MS    20
+#define FRAME_TS    160
+#define MAX_PAYLOAD 64
+
+const struct codec codecs[] = {
+	/* RFC 3551 4.5.8: 33 octets, signature 0xD; 4.5.9: 31 octets, 0xC; RFC 4867 octet aligned: CMR, one ToC entry
+	   with mode 7 */
+	{ "fr", 3, MSC_FRAME_FR, 33, { 0xd0 }, { 0xf0 }, 1, "GSM/8000" },
+	{ "efr", 110, MSC_FRAME_EFR, 31, { 0xc0 }, { 0xf0 }, 1, "GSM-EFR/8000" },
+	{ "hr", 111, MSC_FRAME_HR, 14, {}, {}, 0, "GSM-HR-08/8000" },
+	{ "amr", 112, MSC_FRAME_AMR, 33, { 0xf0, 0x3c }, { 0xf0, 0xff }, 2, "AMR/8000" },
+	{}
+};
+
+static uint16_t *free_ports;
+static unsigned int n_free, n_ports;
+
+static uint16_t port_get(void)
+{
+	if (n_free)
+		return free_ports[--n_free];
+	return opts.rtp_port + 2 * (n_ports++ % ((65534 - opts.rtp_port) / 2));
+}
+
+static void port_put(uint16_t port)
+{
+	static unsigned int size;
+
+	if (n_free == size) {
+		size = size ? 2 * size : 256;
+		free_ports = realloc(free_ports, size * sizeof(*free_ports));
+		if (!free_ports)
+			abort();
+	}
+	free_ports[n_free++] = port;
+}
+
+static void fill(uint8_t *p, size_t len, uint32_t callref, uint32_t frame)
+{
+	uint8_t head[12] = "MSCP";
+
+	msc_put(head, 4, htonl(callref));
+	msc_put(head, 8, htonl(frame));
+	for (size_t i = 0; i < len; i++)
+		p[i] = i < sizeof(head) ? head[i] : (uint8_t)(frame * 7 + i);
+}
+
+static void send_frame(void *arg)
+{
+	const struct codec *c = opts.codec;
+	struct call *call = arg;
+	uint8_t pkt[RTP_HDR + MAX_PAYLOAD] = { 0x80, c->pt };
+	uint64_t late = now_us() / 1000 - call->t_media.due_ms;
+
+	ptimer_start(&call->t_media, late < FRAME_MS ? FRAME_MS - late : 1, send_frame, call);
+	pkt[2] = call->seq >> 8;
+	pkt[3] = call->seq & 0xff;
+	msc_put(pkt, 4, htonl(call->ts));
+	msc_put(pkt, 8, htonl(call->ssrc));
+	memcpy(pkt + RTP_HDR, c->head, c->head_len);
+	fill(pkt + RTP_HDR + c->head_len, c->len - c->head_len, call->callref, call->frame);
+	call->seq++;
+	call->ts += FRAME_TS;
+	call->frame++;
+	if (sendto(call->w.fd, pkt, RTP_HDR + c->len, MSG_DONTWAIT, (struct sockaddr *)&call->remote,
+		   call->remote.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)) > 0)
+		call->m.tx++;
+}
+
+/* Is it our kind of frame, and whose? Frames of other speakers count as received, with their codec's form checked. */
+static void check_frame(struct call *call, const uint8_t *pkt, size_t len)
+{
+	const struct codec *c = opts.codec;
+	const uint8_t *p = pkt + RTP_HDR;
+	uint8_t want[MAX_PAYLOAD];
+	uint32_t callref, frame;
+
+	if (len < RTP_HDR || pkt[0] != 0x80 || (pkt[1] & 0x7f) != c->pt || len != RTP_HDR + c->len) {
+		call->m.rx_bad++;
+		return;
+	}
+	for (unsigned int i = 0; i < c->head_len; i++) {
+		if ((p[i] & c->mask[i]) != c->head[i]) {
+			call->m.rx_bad++;
+			return;
+		}
+	}
+	p += c->head_len;
+	if (memcmp(p, "MSCP", 4) != 0)
+		return;
+	callref = ntohl(msc_get(p, 4));
+	frame = ntohl(msc_get(p, 8));
+	fill(want, c->len - c->head_len, callref, frame);
+	if (memcmp(p, want, c->len - c->head_len) != 0) {
+		call->m.rx_bad++;
+		return;
+	}
+	call->m.rx_intact++;
+	if (callref == call->callref)
+		call->m.rx_echo++;
+	if (call->rx_any && frame > call->rx_next)
+		call->m.rx_lost += frame - call->rx_next;
+	call->rx_any = true;
+	call->rx_next = frame + 1;
+}
+
+static void rx_frames(void *arg, uint32_t events)
+{
+	struct call *call = arg;
+	uint8_t pkt[2048];
+	ssize_t len;
+
+	while ((len = recv(call->w.fd, pkt, sizeof(pkt), MSG_DONTWAIT)) >= 0) {
+		call->m.rx++;
+		if (!call->answered)
+			call->m.rx_early++;
+		check_frame(call, pkt, len);
+	}
+}
+
+static void local_addr(uint16_t port, struct sockaddr_storage *local, socklen_t *len)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)local;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)local;
+
+	memset(local, 0, sizeof(*local));
+	if (inet_pton(AF_INET6, opts.rtp_ip, &in6->sin6_addr) == 1) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(port);
+		*len = sizeof(*in6);
+		return;
+	}
+	memset(local, 0, sizeof(*local));
+	in->sin_family = AF_INET;
+	in->sin_port = htons(port);
+	inet_pton(AF_INET, opts.rtp_ip, &in->sin_addr);
+	*len = sizeof(*in);
+}
+
+/* Without --rtp an address is given and nothing listens there. */
+int media_open(struct call *call, struct sockaddr_storage *local, socklen_t *len)
+{
+	if (!opts.rtp) {
+		local_addr(opts.rtp_port + 2 * (call->callref % 10000), local, len);
+		return 0;
+	}
+	for (int i = 0; i < 100; i++) {
+		uint16_t port = port_get();
+
+		local_addr(port, local, len);
+		call->w = (struct watch){ .fd = socket(local->ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+					  .cb = rx_frames,
+					  .arg = call };
+		if (call->w.fd < 0)
+			return -errno;
+		if (bind(call->w.fd, (struct sockaddr *)local, *len) == 0) {
+			call->port = port;
+			call->ssrc = call->callref * 2654435761u;
+			watch_add(&call->w);
+			return 0;
+		}
+		close(call->w.fd);
+		call->w.fd = -1;
+	}
+	return -EADDRINUSE;
+}
+
+/* The address to send to. A MNCC_RTP_CONNECT may come again with another one. */
+void media_connect(struct call *call, const uint8_t *msg)
+{
+	call->remote_set = msc_get_rtp(msg, &call->remote);
+	if (!call->remote_set) {
+		ptimer_stop(&call->t_media);
+		return;
+	}
+	if (opts.rtp && call->w.fd >= 0 && !call->t_media.pprev)
+		ptimer_start(&call->t_media, FRAME_MS, send_frame, call);
+}
+
+void media_close(struct call *call)
+{
+	ptimer_stop(&call->t_media);
+	if (call->w.fd < 0)
+		return;
+	watch_del(&call->w);
+	close(call->w.fd);
+	call->w.fd = -1;
+	port_put(call->port);
+}

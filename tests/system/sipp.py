@@ -77,10 +77,15 @@ def request(method, cseq, in_dialog=True, retrans=True, body=None, branch="[bran
 	return _send(_message(lines, body, extra), retrans)
 
 
+def recv_invite():
+	"""The INVITE, with its From kept for a BYE of the called side."""
+	return ('<recv request="INVITE" rrs="true"><action><ereg regexp=".*" search_in="hdr" header="From:" assign_to="1"/></action></recv>')
+
+
 def bye_as_callee():
 	"""BYE from the side that was called: From and To change places."""
-	lines = ["BYE [next_url] SIP/2.0", "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport",
-		 "From[last_To_value]", "To[last_From_value]", "[last_Call-ID:]", "CSeq: 1 BYE", "Max-Forwards: 70"]
+	lines = ["BYE [next_url] SIP/2.0", "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport", "[routes]",
+		 "From: <sip:pbx@[contact]>;tag=[pid]s[call_number]", "To:[$1]", "[last_Call-ID:]", "CSeq: 1 BYE", "Max-Forwards: 70"]
 	return _send(_message(lines, None), True)
 
 
@@ -100,7 +105,11 @@ def xml(steps):
 ANSWERS = [recv("INVITE"), reply(180), reply(200, body=sdp()), recv("ACK", rtd="true"), recv("BYE"), reply_in_dialog(), linger()]
 BUSY = [recv("INVITE"), reply(486, "Busy Here"), recv("ACK"), linger()]
 NOT_FOUND = [recv("INVITE"), reply(404, "Not Found"), recv("ACK"), linger()]
-RINGS_UNTIL_CANCEL = [recv("INVITE"), reply(180), recv("CANCEL"), reply(200, tag=None), ]
+ANSWERS_HANGS_UP = [recv_invite(), reply(180), reply(200, body=sdp()), recv("ACK", rtd="true"), pause(1000), bye_as_callee(),
+		    recv(200)]
+# [last_Via:] of the CANCEL is that of the INVITE, and sipp copies the CSeq of the last message: so the 487 names its own
+RINGS_UNTIL_CANCEL = [recv("INVITE"), reply(180), recv("CANCEL"), reply(200, tag=None),
+		      reply(487, "Request Terminated").replace("[last_CSeq:]", "CSeq: [cseq] INVITE"), recv("ACK"), linger(500)]
 CALLS = [invite(body=sdp()), recv(100, optional=True), recv(180, optional=True), recv(183, optional=True), recv(200),
 	 request("ACK", 1, retrans=False), pause(3000), request("BYE", 2), recv(200)]
 CALLS_UNTIL_BYE = [invite(body=sdp()), recv(100, optional=True), recv(180, optional=True), recv(183, optional=True), recv(200),

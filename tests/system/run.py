@@ -1,0 +1,494 @@
+#!/usr/bin/env python3
+"""System tests: the real daemon between a player of osmo-msc's MNCC socket, the real osmo-mgw and real SIP peers.
+
+usage: SIPGW_BUILD=build tests/system/run.py [--dir DIR] [--list] [NAME ...]
+
+SPDX-License-Identifier: AGPL-3.0-or-later
+Copyright (C) 2026 the osmo-sipgw authors
+"""
+import argparse
+import os
+import re
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import sipp  # noqa: E402
+from harness import (GW_IP, MGW_IP, PEER_IP, PROXY_IP, RELAY_IP, Bench, Failed, expect, wait_for)  # noqa: E402
+
+TESTS = []
+GW = (GW_IP, 5060)
+
+
+def test(fn):
+	"""Mark a test; its docstring is what it shows."""
+	TESTS.append(fn)
+	return fn
+
+
+def totals(b, player, timeout=60):
+	"""Wait for the player's end; its totals."""
+	player.wait(timeout)
+	return b.msc_report()
+
+
+def expect_totals(t, **want):
+	for name, value in want.items():
+		have = t["causes"].get(name[6:], 0) if name.startswith("cause_") else t[name]
+		if isinstance(value, tuple):
+			expect(value[0] <= have <= value[1], "%s is %s, not in %s: %s" % (name, have, value, t))
+		else:
+			expect(have == value, "%s is %s, not %s: %s" % (name, have, value, t))
+
+
+def finish(b, mgw=True):
+	"""After each test: no call is left, no endpoint is in use, the daemon ends by itself without a leak."""
+	b.wait_no_calls()
+	if mgw:
+		wait_for(lambda: b.mgw_endpoints_in_use() == 0, "all endpoints of osmo-mgw are deleted")
+	b.stop_gateway()
+
+
+# ---- calls from phones (MO)
+
+def mo_audio(b, media):
+	b.mgw()
+	b.sipp("pbx", sipp.ANSWERS)
+	b.gateway(media=media)
+	t = totals(b, b.msc("--mo", 1, "--hold", 3, "--rtp"))
+	expect_totals(t, answered=1, unexpected=0, rtp_bad=0, rtp_rx=(120, 160), rtp_echo=(120, 160))
+	finish(b)
+
+
+@test
+def mo_anchored(b):
+	"""A phone calls the PBX, which answers: three seconds of audio each way through osmo-mgw, every frame intact."""
+	mo_audio(b, "anchored")
+
+
+@test
+def mo_direct(b):
+	"""The same with media direct: no endpoint is used, audio goes from end to end."""
+	mo_audio(b, "direct")
+
+
+@test
+def mo_early_media(b):
+	"""183 with SDP: the phone hears audio before the answer."""
+	b.mgw()
+	b.sipp("pbx", [sipp.recv("INVITE"), sipp.reply(183, "Session Progress", body=sipp.sdp()), sipp.pause(1500),
+		       sipp.reply(200, body=sipp.sdp()), sipp.recv("ACK", rtd="true"), sipp.recv("BYE"), sipp.reply_in_dialog(), sipp.linger()])
+	b.gateway()
+	t = totals(b, b.msc("--mo", 1, "--hold", 1, "--rtp"))
+	expect_totals(t, answered=1, unexpected=0, progress=(1, 2), rtp_bad=0)
+	expect(t["rtp_rx_early"] >= 40, "only %d frames came back before the answer" % t["rtp_rx_early"])
+	finish(b)
+
+
+@test
+def mo_busy(b):
+	"""486 from the PBX is user busy (17) on the phone."""
+	b.mgw()
+	b.sipp("pbx", sipp.BUSY)
+	b.gateway()
+	expect_totals(totals(b, b.msc("--mo", 1)), answered=0, failed=1, cause_17=1)
+	finish(b)
+
+
+@test
+def mo_unknown_number(b):
+	"""404 from the PBX is unassigned number (1) on the phone."""
+	b.mgw()
+	b.sipp("pbx", sipp.NOT_FOUND)
+	b.gateway()
+	expect_totals(totals(b, b.msc("--mo", 1)), answered=0, failed=1, cause_1=1)
+	finish(b)
+
+
+@test
+def mo_abandoned(b):
+	"""The phone hangs up while it rings at the PBX: CANCEL."""
+	b.mgw()
+	pbx = b.sipp("pbx", sipp.RINGS_UNTIL_CANCEL, "-m", 1)
+	b.gateway()
+	expect_totals(totals(b, b.msc("--mo", 1, "--abandon", 1)), answered=0, cancelled=1)
+	expect(pbx.wait(20) == 0, "the PBX saw no CANCEL:\n" + pbx.output()[-1000:])
+	finish(b)
+
+
+@test
+def mo_no_answer(b):
+	"""Nobody answers: the gateway gives up, cancels at the PBX and tells the phone no answer (19)."""
+	b.mgw()
+	pbx = b.sipp("pbx", sipp.RINGS_UNTIL_CANCEL, "-m", 1)
+	b.gateway(extra="timer call X3 2\n")
+	expect_totals(totals(b, b.msc("--mo", 1)), answered=0, failed=1, cause_19=1)
+	expect(pbx.wait(20) == 0, "the PBX saw no CANCEL:\n" + pbx.output()[-1000:])
+	finish(b)
+
+
+@test
+def mo_peer_hangs_up(b):
+	"""The PBX ends the call."""
+	b.mgw()
+	pbx = b.sipp("pbx", sipp.ANSWERS_HANGS_UP, "-m", 1)
+	b.gateway()
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 30)), answered=1, cause_16=1)
+	expect(pbx.wait(20) == 0, "the PBX's BYE was not answered:\n" + pbx.output()[-1000:])
+	finish(b)
+
+
+@test
+def mo_no_pbx(b):
+	"""There is no PBX: the phone gets a cause when the INVITE times out, nothing is left behind."""
+	b.mgw()
+	b.gateway(extra="timer sip X11 2000\n")
+	t = totals(b, b.msc("--mo", 1))
+	expect_totals(t, answered=0, failed=1)
+	expect("0" not in t["causes"], "cause 0")
+	finish(b)
+
+
+@test
+def mo_no_mgw(b):
+	"""There is no media gateway: the phone gets a cause; the call after it has come up works."""
+	b.gateway(extra="timer mgcp X7 500\n")
+	b.sipp("pbx", sipp.ANSWERS)
+	t = totals(b, b.msc("--mo", 1, name="without"))
+	t = b.msc_report("without")
+	expect_totals(t, answered=0, failed=1)
+	b.mgw()
+	wait_for(lambda: re.search(r"\bUP\b", b.vty("show mgw"), re.I), "the media gateway is up")
+	expect_totals(totals(b, b.msc("--mo", 1)), answered=1)
+	finish(b)
+
+
+@test
+def mo_dtmf(b):
+	"""Digits of the phone become INFO at the PBX; the call outlives the guard timer of osmo-msc 1.9 that they start."""
+	b.mgw()
+	b.sipp("pbx", [sipp.recv("INVITE"), sipp.reply(200, body=sipp.sdp()), sipp.recv("ACK", rtd="true"),
+		       sipp.recv("INFO"), sipp.reply_in_dialog(), sipp.recv("INFO"), sipp.reply_in_dialog(),
+		       sipp.recv("BYE"), sipp.reply_in_dialog(), sipp.linger()])
+	b.gateway(extra="timer gsm X5 2\n")
+	t = totals(b, b.msc("--mo", 1, "--hold", 12, "--dtmf", "42", "--guard-timeout", 5))
+	expect_totals(t, answered=1, dtmf_ok=2, dtmf_rej=0, guard_killed=0, cause_16=1)
+	finish(b)
+
+
+# ---- calls to phones (MT)
+
+def mt_call(b, steps, behaviour, n=1, hangup=None, called="1001", **kw):
+	"""The PBX calls a phone that behaves so; returns the player's totals and sipp's exit code."""
+	args = ["--mt", n, "--mt-behaviour", behaviour] + (["--hangup-after", hangup] if hangup is not None else [])
+	player = b.msc(*args, "--rtp")
+	wait_for(lambda: re.search(r"\bUP\b", b.vty("show mncc"), re.I), "the MNCC link is up")
+	pbx = b.sipp("pbx", steps, "-m", n, "-s", called, remote=GW, **kw)
+	rc = pbx.wait(60)
+	expect(rc == 0, "the PBX's call went wrong:\n" + open_error(b, "pbx") + pbx.output()[-600:])
+	return totals(b, player)
+
+
+def open_error(b, name):
+	path = b.path(name + ".err")
+	if not os.path.exists(path):
+		return ""
+	with open(path, errors="replace") as f:
+		return f.read()[-1500:]
+
+
+def mt_audio(b, media):
+	b.mgw()
+	b.gateway(media=media)
+	t = mt_call(b, sipp.CALLS, "answer")
+	expect_totals(t, answered=1, unexpected=0, rtp_bad=0, rtp_echo=(110, 200))
+	finish(b)
+
+
+@test
+def mt_anchored(b):
+	"""The PBX calls a phone, which answers: three seconds of audio each way through osmo-mgw, every frame intact."""
+	mt_audio(b, "anchored")
+
+
+@test
+def mt_direct(b):
+	"""The same with media direct."""
+	mt_audio(b, "direct")
+
+
+@test
+def mt_phone_answers_first(b):
+	"""The phone answers before the MSC has an RTP address: the 200 waits for it, audio flows."""
+	b.mgw()
+	b.gateway()
+	t = mt_call(b, sipp.CALLS, "answer-first")
+	expect_totals(t, answered=1, unexpected=0, rtp_bad=0, rtp_echo=(100, 200))
+	finish(b)
+
+
+@test
+def mt_phone_hangs_up(b):
+	"""The phone ends the call: BYE."""
+	b.mgw()
+	b.gateway()
+	expect_totals(mt_call(b, sipp.CALLS_UNTIL_BYE, "answer", hangup=1), answered=1)
+	finish(b)
+
+
+@test
+def mt_cancelled(b):
+	"""The PBX gives up while the phone rings."""
+	b.mgw()
+	b.gateway()
+	expect_totals(mt_call(b, sipp.CALLS_CANCELS, "ring-forever"), answered=0, cancelled=1)
+	finish(b)
+
+
+@test
+def mt_refused(b):
+	"""What a phone that does not take the call does is seen at the PBX: busy 486, declined 603, unknown 404, not reachable 480."""
+	b.mgw()
+	b.gateway()
+	for behaviour, status in (("busy", 486), ("decline", 603), ("reject", 603), ("unknown=1", 404), ("unknown", 480), ("absent", 480)):
+		t = mt_call(b, sipp.refused(status), behaviour)
+		expect_totals(t, answered=0)
+	finish(b)
+
+
+@test
+def mt_no_codec(b):
+	"""The PBX offers G.711 only: 488, before any phone is paged."""
+	b.mgw()
+	b.gateway()
+	player = b.msc("--mt", 1)
+	wait_for(lambda: re.search(r"\bUP\b", b.vty("show mncc"), re.I), "the MNCC link is up")
+	pbx = b.sipp("pbx", sipp.refused(488, formats=(8, 0)), "-m", 1, "-s", "1001", "-trace_msg", "-message_file", b.path("msg"), remote=GW)
+	expect(pbx.wait(20) == 0, "not refused with 488:\n" + open_error(b, "pbx"))
+	with open(b.path("msg")) as f:
+		expect(re.search(r"^Warning: 3\d\d .*PCMA", f.read(), re.M), "the 488 has no Warning that names the codecs")
+	player.end()
+	finish(b)
+
+
+# ---- trouble
+
+def lossy(b, loss):
+	b.mgw()
+	b.relay((RELAY_IP, 2427), (MGW_IP, 2427), loss)
+	b.relay((RELAY_IP, 5060), (PEER_IP, 5060), loss)
+	b.sipp("pbx", sipp.ANSWERS, contact=RELAY_IP + ":5060")
+	b.gateway(mgw=(RELAY_IP, 2427), peer=(RELAY_IP, 5060))
+	player = b.msc("--mo", 60, "--rate", 10, "--hold", 2)
+	t = totals(b, player, 120)
+	expect_totals(t, mo_placed=60, answered=60, unexpected=0)
+	lost = sum(r.lost for r in b.relays)
+	expect(lost > 0, "the relays lost nothing")
+	b.wait_no_calls(60)
+	wait_for(lambda: b.mgw_endpoints_in_use() == 0, "all endpoints of osmo-mgw are deleted", 60)
+	b.stop_gateway()
+	return "%d datagrams lost" % lost
+
+
+@test
+def loss_1_percent(b):
+	"""1 % of all SIP and MGCP datagrams are lost: 60 calls of 60, nothing leaks."""
+	return lossy(b, 0.01)
+
+
+@test
+def loss_10_percent(b):
+	"""10 % are lost: 60 calls of 60, nothing leaks."""
+	return lossy(b, 0.10)
+
+
+@test
+def mgw_restarts(b):
+	"""osmo-mgw is restarted in a call: the call ends with a cause on both sides, the next one works."""
+	mgw = b.mgw()
+	b.sipp("pbx", sipp.ANSWERS)
+	b.gateway(extra="timer mgcp X6 1000\ntimer mgcp X7 500\ntimer mgcp X3 2000\n")
+	player = b.msc("--mo", 1, "--hold", 60, "--story")
+	player.wait_output("SETUP_COMPL_IND")
+	mgw.end(signal.SIGKILL)
+	time.sleep(4)  # long enough for the gateway to be found dead; a restart within the keep-alive interval is another test
+	b.mgw()
+	t = totals(b, player)
+	expect_totals(t, answered=1)
+	expect("0" not in t["causes"], "cause 0")
+	wait_for(lambda: re.search(r"\bUP\b", b.vty("show mgw"), re.I), "the media gateway is up")
+	b.processes.remove(player)
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1, name="second"), 30) and b.msc_report("second"), answered=1)
+	finish(b)
+
+
+@test
+def msc_restarts(b):
+	"""The MSC goes away in a call: BYE to the PBX; the gateway connects again and the next call works."""
+	b.mgw()
+	pbx = b.sipp("pbx", sipp.ANSWERS, "-m", 1)
+	b.gateway()
+	player = b.msc("--mo", 1, "--hold", 60, "--story")
+	player.wait_output("SETUP_COMPL_IND")
+	player.end(signal.SIGKILL)
+	expect(pbx.wait(20) == 0, "no BYE at the PBX")
+	b.wait_no_calls()
+	b.sipp("pbx2", sipp.ANSWERS)
+	t = totals(b, b.msc("--mo", 1, "--hold", 1))
+	expect_totals(t, answered=1)
+	finish(b)
+
+
+@test
+def pbx_dies_in_call(b):
+	"""The PBX dies in a call: the phone hangs up, BYE gets no answer, everything ends all the same."""
+	b.mgw()
+	pbx = b.sipp("pbx", sipp.ANSWERS)
+	b.gateway(extra="timer sip X14 2000\n")
+	player = b.msc("--mo", 1, "--hold", 2, "--story")
+	player.wait_output("SETUP_COMPL_IND")
+	pbx.end(signal.SIGKILL)
+	expect_totals(totals(b, player), answered=1, cause_16=1)
+	finish(b)
+
+
+@test
+def stop_in_call(b):
+	"""SIGTERM with calls up: each side is told, the daemon ends by itself, nothing is left."""
+	b.mgw()
+	pbx = b.sipp("pbx", sipp.ANSWERS, "-m", 10)
+	b.gateway()
+	player = b.msc("--mo", 10, "--rate", 20, "--hold", 60)
+	wait_for(lambda: b.calls_up() == 10, "ten calls are up")
+	b.stop_gateway()
+	expect(pbx.wait(20) == 0, "not all calls got their BYE")
+	wait_for(lambda: b.mgw_endpoints_in_use() == 0, "all endpoints of osmo-mgw are deleted")
+	player.end()
+
+
+@test
+def load_500_calls(b):
+	"""500 calls at 50 per second, 2 seconds each: none fails, nothing leaks."""
+	b.mgw()
+	b.sipp("pbx", sipp.ANSWERS)
+	b.gateway(log_level="notice")
+	t = totals(b, b.msc("--mo", 500, "--rate", 50, "--hold", 2), 120)
+	expect_totals(t, mo_placed=500, answered=500, failed=0, unexpected=0, disliked=0)
+	finish(b)
+
+
+@test
+def junk_flood(b):
+	"""20,000 datagrams of junk: calls go on, the log gets a few lines, not thousands."""
+	b.mgw()
+	b.sipp("pbx", sipp.ANSWERS)
+	b.gateway()
+	before = len(b.gw.output().splitlines())
+	junk = [b"\0" * 100, b"INVITE sip:x SIP/2.0\r\n\r\n", b"INVITE sip:1001@127.0.0.110 SIP/2.0\r\nVia: x\r\n\r\n", os.urandom(700),
+		b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 1.2.3.4;branch=z9hG4bKx\r\n\r\n", b"\r\n\r\n", b"OPTIONS " + b"a" * 7000]
+	with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+		s.bind(("127.0.0.199", 0))
+		for i in range(20000):
+			s.sendto(junk[i % len(junk)], GW)
+			if i % 100 == 0:
+				time.sleep(0.005)
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1)), answered=1)
+	lines = len(b.gw.output().splitlines()) - before
+	expect(lines < 200, "%d log lines" % lines)
+	finish(b)
+	return "%d log lines" % lines
+
+
+# ---- real peers
+
+@test
+def kamailio_mo(b):
+	"""Through a proxy that stays in the dialog (Record-Route), the phone hangs up; then the PBX does."""
+	b.mgw()
+	b.kamailio()
+	pbx = b.sipp("pbx", sipp.ANSWERS)
+	b.gateway(peer=(PROXY_IP, 5060))
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 2, "--rtp")), answered=1, rtp_bad=0, rtp_echo=(70, 120))
+	pbx.end()
+	pbx = b.sipp("pbx2", sipp.ANSWERS_HANGS_UP, "-m", 1)
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 30)), answered=1)
+	expect(pbx.wait(20) == 0, "the PBX's BYE was not answered")
+	finish(b)
+
+
+@test
+def baresip_answers(b):
+	"""baresip is the PBX: a phone calls it, speech frames are counted at both ends."""
+	b.mgw()
+	phone = b.baresip()
+	b.gateway()
+	player = b.msc("--mo", 1, "--hold", 4, "--rtp")
+	phone.wait_event("CALL_ESTABLISHED")
+	time.sleep(2.5)
+	received = phone.frames()[1]
+	t = totals(b, player)
+	expect_totals(t, answered=1, rtp_rx=(120, 260))
+	expect(received > 60, "baresip received %d frames" % received)
+	finish(b)
+	return "%d frames from baresip, more than %d to it" % (t["rtp_rx"], received)
+
+
+@test
+def baresip_calls(b):
+	"""baresip calls a phone and hangs up."""
+	b.mgw()
+	phone = b.baresip()
+	b.gateway()
+	player = b.msc("--mt", 1, "--mt-behaviour", "answer", "--rtp")
+	wait_for(lambda: re.search(r"\bUP\b", b.vty("show mncc"), re.I), "the MNCC link is up")
+	phone.cmd("dial", "sip:1001@" + GW_IP)
+	phone.wait_event("CALL_ESTABLISHED")
+	time.sleep(2)
+	received = phone.frames()[1]
+	phone.cmd("hangup")
+	t = totals(b, player)
+	expect_totals(t, answered=1, rtp_rx=(60, 200))
+	expect(received > 50, "baresip received %d frames" % received)
+	finish(b)
+
+
+def main():
+	p = argparse.ArgumentParser()
+	p.add_argument("--dir", help="where each test has its working directory")
+	p.add_argument("--list", action="store_true")
+	p.add_argument("names", nargs="*")
+	args = p.parse_args()
+	if args.list:
+		for t in TESTS:
+			print("%-24s %s" % (t.__name__, t.__doc__))
+		return 0
+	root = args.dir or tempfile.mkdtemp(prefix="sipgw-system-")
+	failed = 0
+	for t in TESTS:
+		if args.names and t.__name__ not in args.names:
+			continue
+		bench, start = Bench(t.__name__, root), time.monotonic()
+		try:
+			note = t(bench)
+			print("ok: %s (%.0f s%s)" % (t.__name__, time.monotonic() - start, ", " + note if note else ""))
+		except Exception as e:
+			failed += 1
+			print("FAILED: %s: %s" % (t.__name__, e))
+			if not isinstance(e, Failed):
+				traceback.print_exc(file=sys.stdout)
+			print("    its logs are in " + bench.dir)
+		finally:
+			bench.close()
+		sys.stdout.flush()
+	if not failed and not args.dir:
+		shutil.rmtree(root, ignore_errors=True)
+	return 1 if failed else 0
+
+
+if __name__ == "__main__":
+	sys.exit(main())

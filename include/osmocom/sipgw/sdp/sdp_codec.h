@@ -64,6 +64,9 @@ int sdp_amr_parse(struct sdp_amr *amr, const char *fmtp);
 /*! Write them; defaults are left out. Returns the length without the NUL, or -EMSGSIZE. */
 int sdp_amr_encode(char *buf, size_t len, const struct sdp_amr *amr);
 
+/*! Copy the parameters \a fmtp with another mode-set, leaving all else as it is. Returns the length without the NUL, or -EMSGSIZE. */
+int sdp_amr_set_modes(char *buf, size_t len, const char *fmtp, uint16_t mode_set);
+
 /*! Can a sender of \a a be understood by a receiver of \a b, and the other way round, without transcoding? Payload types do not
  * count, neither does AMR's octet-align: the media gateway translates both. */
 bool sdp_format_compatible(const struct sdp_format *a, const struct sdp_format *b);

@@ -39,7 +39,8 @@ int sdp_nego_common(struct sdp_caps *out, const struct sdp_caps *ours, const str
  * *why (may be NULL) is a static sentence then. An answer on hold, also with 0.0.0.0, is a good answer. */
 int sdp_nego_check_answer(const struct sdp_msg *offer, const struct sdp_msg *answer, const char **why);
 
-/*! The voice format that a checked answer has settled on: the first one in it that was offered. NULL if there is none. */
+/*! The voice format that a checked answer has settled on: the first one in it that was offered. NULL if there is none.
+ * Its enc is "" if the answer did not name it; then it is the one that was offered with its payload type. */
 const struct sdp_format *sdp_nego_chosen(const struct sdp_media *offered, const struct sdp_media *answered);
 
 /*! Make the answer to \a offer: its m= lines, the first usable audio stream with \a caps at \a addr, all others rejected.

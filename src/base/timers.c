@@ -5,12 +5,14 @@
 #include <osmocom/sipgw/base/timers.h>
 
 struct osmo_tdef call_tdefs[] = {
-	{ .T = T_CALL_ROUTING, .default_val = 10, .desc = "call being routed" },
+	{ .T = T_CALL_ROUTING, .default_val = 10, .desc = "no route is found in time: cause 102" },
 	{ .T = T_CALL_CALLING, .default_val = 90, .desc = "called side gives no sign of ringing or answer: cause 102" },
 	/* below the 180 s after which osmo-msc clears a call by itself, so that the caller gets the proper cause */
 	{ .T = T_CALL_ALERTING, .default_val = 170, .desc = "called side rings, nobody answers: cause 19" },
 	{ .T = T_CALL_CONNECTING, .default_val = 45, .desc = "calling side does not confirm the answer: cause 102" },
 	{ .T = T_CALL_RELEASING, .default_val = 90, .desc = "a leg does not end: the call is freed all the same" },
+	/* above what the leg itself waits for: the radio assignment and the media gateway */
+	{ .T = T_CALL_IDLE, .default_val = 60, .desc = "calling side does not complete its set-up: cause 102" },
 	{}
 };
 

@@ -1,1 +1,573 @@
-/* to be written */
+/* What a call does: the only place where call policy lives.
+ *
+ * The call is a bridge: what one leg says happened becomes an order to the other. MO and MT are the same machine, and
+ * nothing here asks what kind a leg is. Side A brought the call, side B is where the route leads. A side's RELEASED is
+ * its last word, so a call ends in two steps: tell everybody, then wait until all have said it.
+ *
+ * Offer/answer (RFC 3264): at most one offer is under way between the legs. One that cannot be passed on is refused
+ * here, so nobody waits for ever. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <osmocom/sipgw/call/call.h>
+
+#include <osmocom/sipgw/base/timers.h>
+
+#include "call_internal.h"
+
+/* Events of the FSM: those of leg A, those of leg B in the same order, and our own. */
+#define EV(SIDE, TYPE)	((SIDE)*_NUM_LEG_EVENTS + (TYPE))
+#define CALL_EV_RELEASE (2 * _NUM_LEG_EVENTS)
+
+static const struct osmo_tdef_state_timeout state_timeouts[32] = {
+	[CALL_ST_IDLE] = { .T = T_CALL_IDLE },
+	[CALL_ST_ROUTING] = { .T = T_CALL_ROUTING },
+	[CALL_ST_CALLING] = { .T = T_CALL_CALLING },
+	[CALL_ST_ALERTING] = { .T = T_CALL_ALERTING },
+	[CALL_ST_CONNECTING] = { .T = T_CALL_CONNECTING },
+	[CALL_ST_RELEASING] = { .T = T_CALL_RELEASING },
+};
+
+#define call_state_chg(CALL, STATE) osmo_tdef_fsm_inst_state_chg((CALL)->fi, STATE, state_timeouts, call_tdefs, -1)
+
+static bool in_state(const struct call *call, enum call_state state)
+{
+	return call->fi->state == state;
+}
+
+static char side_letter(enum leg_side side)
+{
+	return side == LEG_A ? 'A' : 'B';
+}
+
+static void post_cmd(struct call *call, enum leg_side side, const struct leg_cmd *cmd)
+{
+	dispatch_post_cmd(call->calls->dispatch, call->id, side, cmd);
+}
+
+static void post_media(struct call *call, enum leg_side side, enum leg_cmd_type type, struct leg_media media)
+{
+	post_cmd(call, side, &(struct leg_cmd){ .type = type, .media = media });
+}
+
+/*
+ * The end of a call
+ */
+
+/* Which counter a call goes to that was not answered. */
+static enum calls_ctr failed_ctr(uint8_t cause)
+{
+	/* clang-format off */
+	static const uint8_t ctr_of[128] = {
+		[1] = CALLS_CTR_FAILED_NUMBER, [2] = CALLS_CTR_FAILED_NUMBER, [3] = CALLS_CTR_FAILED_NUMBER,
+		[17] = CALLS_CTR_FAILED_BUSY,
+		[18] = CALLS_CTR_FAILED_NO_ANSWER, [19] = CALLS_CTR_FAILED_NO_ANSWER, [20] = CALLS_CTR_FAILED_NO_ANSWER,
+		[21] = CALLS_CTR_FAILED_REJECTED,
+		[22] = CALLS_CTR_FAILED_NUMBER,
+		[27] = CALLS_CTR_FAILED_NETWORK,
+		[28] = CALLS_CTR_FAILED_NUMBER,
+		[34 ... 47] = CALLS_CTR_FAILED_NETWORK,
+		[58] = CALLS_CTR_FAILED_MEDIA, [65] = CALLS_CTR_FAILED_MEDIA, [79] = CALLS_CTR_FAILED_MEDIA, [88] = CALLS_CTR_FAILED_MEDIA,
+		[102] = CALLS_CTR_FAILED_TIMEOUT,
+	};
+	/* clang-format on */
+	osmo_static_assert (CALLS_CTR_ATTEMPTS_MO == 0, zero_means_no_entry)
+		;
+
+	return ctr_of[cause] ?: CALLS_CTR_FAILED_OTHER;
+}
+
+/* The caller changed his mind: nothing failed. */
+static bool abandoned(const struct call *call)
+{
+	return !call->answered && !call->by_us && call->released_by == LEG_A && call->cause.value >= CAUSE_NORMAL &&
+	       call->cause.value <= CAUSE_NORMAL_UNSPEC;
+}
+
+static void count_end(const struct call *call)
+{
+	if (call->answered)
+		call_count(call, CALLS_CTR_ENDED);
+	else if (abandoned(call))
+		call_count(call, CALLS_CTR_ABANDONED);
+	else
+		call_count(call, failed_ctr(call->cause.value));
+}
+
+/* One line per call that did not go well; an answered call that ends in the normal way is no news. */
+static void log_end(const struct call *call)
+{
+	bool normal = call->answered ? call->cause.value <= CAUSE_NORMAL_UNSPEC : abandoned(call);
+	const char *who = call->by_us ? "us" : call->released_by == LEG_A ? "the calling side" : "the called side";
+
+	LOG_CALL(call, normal ? LOGL_INFO : LOGL_NOTICE, "%s: %s in state %s by %s, cause %u (%s)%s%s\n",
+		 call_parties_str(call), normal ? "released" : "failed", call_state_name(call), who, call->cause.value,
+		 cause_name(call->cause.value), call->cause.text[0] ? ": " : "", call->cause.text);
+}
+
+/* Nobody is left: free the call. The last thing anybody does with it. */
+static void finish(struct call *call)
+{
+	LOG_CALL(call, LOGL_INFO, "ended\n");
+	osmo_fsm_inst_term(call->fi, OSMO_FSM_TERM_REGULAR, NULL);
+}
+
+static bool has_legs(const struct call *call)
+{
+	return call->legs[LEG_A] || call->legs[LEG_B];
+}
+
+/* Begin to end: all legs that are left are told why. released_by and by_us are set. */
+static void end(struct call *call, const struct cause *cause)
+{
+	struct leg_cmd cmd = { .type = LEG_CMD_RELEASE, .cause = *cause };
+	int side;
+
+	cmd.cause.value = cause_valid(cause->value);
+	call->cause = cmd.cause;
+	count_end(call);
+	log_end(call);
+	for (side = LEG_A; side <= LEG_B; side++) {
+		if (call->legs[side])
+			post_cmd(call, side, &cmd);
+	}
+	if (has_legs(call))
+		call_state_chg(call, CALL_ST_RELEASING);
+	else
+		finish(call);
+}
+
+static void end_by_us(struct call *call, const struct cause *cause)
+{
+	call->by_us = true;
+	end(call, cause);
+}
+
+static void end_by_side(struct call *call, enum leg_side side, const struct cause *cause)
+{
+	call->released_by = side;
+	end(call, cause);
+}
+
+/* The called side is gone before it answered. A next target (failover) would be tried from here: the state goes back to
+ * ROUTING, a new leg B is made, and leg A hears nothing. Commands to the old leg B may still be in the queue then. */
+static void target_failed(struct call *call, const struct cause *cause)
+{
+	end_by_side(call, LEG_B, cause);
+}
+
+static void on_released(struct call *call, enum leg_side side, const struct leg_event *ev)
+{
+	call_drop_leg(call, side);
+	if (side == LEG_B && !call->answered)
+		target_failed(call, &ev->cause);
+	else
+		end_by_side(call, side, &ev->cause);
+}
+
+/*
+ * Set-up
+ */
+
+/* Make leg B as the route says. */
+static int make_leg_b(struct call *call, const struct route *route, struct cause *why)
+{
+	struct leg *leg;
+
+	*why = cause_make(CAUSE_TEMP_FAILURE, "%s cannot take a call now", route->kind->name);
+	leg = route->kind->alloc(route->kind, call, route->target, why);
+	if (!leg)
+		return -1;
+	call_add_leg(call, LEG_B, leg);
+	return 0;
+}
+
+/* The media mode is what leg A has acted on already; a change of configuration meanwhile is for the next call. */
+static void on_setup(struct call *call, enum leg_side side, const struct leg_event *ev)
+{
+	struct leg_cmd setup = { .type = LEG_CMD_SETUP, .setup = ev->setup };
+	const struct leg_kind *from = call->legs[LEG_A]->kind;
+	struct route route;
+	struct cause why;
+
+	call_set_parties(call, ev->setup.parties);
+	call->media_mode = ev->setup.media_mode;
+	call->offer_pending[LEG_A] = ev->setup.media.kind == LEG_MEDIA_OFFER;
+	LOG_CALL(call, LOGL_INFO, "%s from %s\n", call_parties_str(call), from->name);
+
+	call_state_chg(call, CALL_ST_ROUTING);
+	route_rewrite(call->calls, from, call->parties);
+	route = route_find(call->calls, from, NULL, call->parties);
+	if (!route.kind) {
+		end_by_us(call, &route.cause);
+		return;
+	}
+	call_set_target(call, route.target);
+	if (make_leg_b(call, &route, &why) < 0) {
+		end_by_us(call, &why);
+		return;
+	}
+	LOG_CALL(call, LOGL_INFO, "routed to %s %s, media %s\n", route.kind->name, call->target,
+		 get_value_string(media_mode_names, call->media_mode));
+	post_cmd(call, LEG_A, &(struct leg_cmd){ .type = LEG_CMD_PROCEED });
+	setup.setup.parties = call->parties;
+	post_cmd(call, LEG_B, &setup);
+	call_state_chg(call, CALL_ST_CALLING);
+}
+
+static void on_proceeding(struct call *call, enum leg_side side, const struct leg_event *ev)
+{
+	LOG_CALL(call, LOGL_INFO, "the called side works on it\n");
+}
+
+static void refuse_offer(struct call *call, enum leg_side side)
+{
+	LOG_CALL(call, LOGL_INFO, "offer of side %c refused: it does not fit now\n", side_letter(side));
+	post_media(call, side, LEG_CMD_MEDIA, (struct leg_media){ .kind = LEG_MEDIA_REFUSED });
+}
+
+/* What leg B says about media while it comes up: mostly the answer to the SETUP's offer, perhaps repeated; its own
+ * offer if the SETUP had none. Returns what leg A is to hear. */
+static struct leg_media set_up_media(struct call *call, const struct leg_media *media)
+{
+	static const struct leg_media none = { .kind = LEG_MEDIA_NONE };
+
+	switch (media->kind) {
+	case LEG_MEDIA_ANSWER:
+		call->offer_pending[LEG_A] = false;
+		return *media;
+	case LEG_MEDIA_OFFER:
+		if (call->offer_pending[LEG_A]) {
+			refuse_offer(call, LEG_B);
+			return none;
+		}
+		call->offer_pending[LEG_B] = true;
+		return *media;
+	default:
+		return none;
+	}
+}
+
+/* The timer of ALERTING runs from the first sign on: 180s that come for ever do not hold a call for ever. */
+static void come_alive(struct call *call)
+{
+	if (in_state(call, CALL_ST_CALLING))
+		call_state_chg(call, CALL_ST_ALERTING);
+}
+
+static void on_alerting(struct call *call, enum leg_side side, const struct leg_event *ev)
+{
+	if (!call->t_alerting.tv_sec) {
+		osmo_clock_gettime(CLOCK_MONOTONIC, &call->t_alerting);
+		LOG_CALL(call, LOGL_INFO, "the called side rings\n");
+	}
+	come_alive(call);
+	post_media(call, LEG_A, LEG_CMD_ALERT, set_up_media(call, &ev->media));
+}
+
+static void on_progress(struct call *call, enum leg_side side, const struct leg_event *ev)
+{
+	LOG_CALL(call, LOGL_INFO, "the called side is heard before the answer\n");
+	come_alive(call);
+	post_media(call, LEG_A, LEG_CMD_PROGRESS, set_up_media(call, &ev->media));
+}
+
+static void on_answered(struct call *call, enum leg_side side, const struct leg_event *ev)
+{
+	struct leg_cmd cmd = { .type = LEG_CMD_ANSWER, .answered = ev->answered };
+
+	cmd.answered.media = set_up_media(call, &ev->answered.media);
+	if (call->offer_pending[LEG_A]) {
+		/* RFC 3261 13.2.1: the 2xx at the latest carries the answer. A call without audio helps nobody. */
+		struct cause cause = cause_make(CAUSE_INCOMPATIBLE_DEST,
+						"the called side answered without saying where its media goes");
+		end_by_us(call, &cause);
+		return;
+	}
+	call->answered = true;
+	osmo_clock_gettime(CLOCK_MONOTONIC, &call->t_answered);
+	call_count(call, CALLS_CTR_ANSWERED);
+	LOG_CALL(call, LOGL_INFO, "answered\n");
+	call_state_chg(call, CALL_ST_CONNECTING);
+	post_cmd(call, LEG_A, &cmd);
+}
+
+/* Leg A confirms that it got the answer. Some kinds of legs say it on side B too, where it means nothing. */
+static void on_connected(struct call *call, enum leg_side side, const struct leg_event *ev)
+{
+	if (side == LEG_B)
+		return;
+	LOG_CALL(call, LOGL_INFO, "connected\n");
+	call_state_chg(call, CALL_ST_TALKING);
+}
+
+/*
+ * In the call
+ */
+
+static void unexpected(struct call *call, enum leg_side side, const struct leg_event *ev)
+{
+	const struct leg_media *media = leg_event_media(ev);
+
+	call_count(call, CALLS_CTR_DISPATCH_UNEXPECTED);
+	LOG_CALL(call, LOGL_INFO, "%s of side %c does not fit in state %s, ignored\n",
+		 get_value_string(leg_event_names, ev->type), side_letter(side), call_state_name(call));
+	if (media && media->kind == LEG_MEDIA_OFFER && !in_state(call, CALL_ST_RELEASING))
+		refuse_offer(call, side);
+}
+
+/* May this offer or answer pass from \a side to the other one? Keeps the books: one offer at a time (glare: RFC
+ * 3261 14.2, the second one is refused). */
+static bool media_passes(struct call *call, enum leg_side side, const struct leg_media *media)
+{
+	bool *mine = &call->offer_pending[side];
+	bool *theirs = &call->offer_pending[leg_other_side(side)];
+	bool ok;
+
+	switch (media->kind) {
+	case LEG_MEDIA_OFFER:
+		ok = !*mine && !*theirs;
+		*mine |= ok;
+		return ok;
+	case LEG_MEDIA_ANSWER:
+	case LEG_MEDIA_REFUSED:
+		ok = *theirs;
+		*theirs = false;
+		return ok;
+	default:
+		return true;
+	}
+}
+
+static void on_media(struct call *call, enum leg_side side, const struct leg_event *ev)
+{
+	static const enum leg_cmd_type cmd_of[] = {
+		[LEG_EV_MEDIA] = LEG_CMD_MEDIA,
+		[LEG_EV_HELD] = LEG_CMD_HOLD,
+		[LEG_EV_RESUMED] = LEG_CMD_RESUME,
+	};
+	bool says_nothing = ev->type == LEG_EV_MEDIA && ev->media.kind == LEG_MEDIA_NONE;
+
+	if (says_nothing || !media_passes(call, side, &ev->media)) {
+		unexpected(call, side, ev);
+		return;
+	}
+	if (ev->type != LEG_EV_MEDIA)
+		LOG_CALL(call, LOGL_INFO, "%s by side %c\n", ev->type == LEG_EV_HELD ? "held" : "resumed",
+			 side_letter(side));
+	post_media(call, leg_other_side(side), cmd_of[ev->type], ev->media);
+}
+
+static void on_dtmf(struct call *call, enum leg_side side, const struct leg_event *ev)
+{
+	post_cmd(call, leg_other_side(side), &(struct leg_cmd){ .type = LEG_CMD_DTMF, .dtmf = ev->dtmf });
+}
+
+/* What is done about an event. In which state and from which side it may come is said by the state table below. */
+static void (*const handlers[_NUM_LEG_EVENTS])(struct call *call, enum leg_side side, const struct leg_event *ev) = {
+	[LEG_EV_SETUP] = on_setup,	 [LEG_EV_PROCEEDING] = on_proceeding,
+	[LEG_EV_ALERTING] = on_alerting, [LEG_EV_PROGRESS] = on_progress,
+	[LEG_EV_ANSWERED] = on_answered, [LEG_EV_CONNECTED] = on_connected,
+	[LEG_EV_MEDIA] = on_media,	 [LEG_EV_HELD] = on_media,
+	[LEG_EV_RESUMED] = on_media,	 [LEG_EV_DTMF] = on_dtmf,
+	[LEG_EV_RELEASED] = on_released,
+};
+
+/* Action of all states but RELEASING. */
+static void st_live(struct osmo_fsm_inst *fi, uint32_t event, void *data)
+{
+	struct call *call = fi->priv;
+	enum leg_side side = event / _NUM_LEG_EVENTS;
+
+	if (event == CALL_EV_RELEASE)
+		end_by_us(call, data);
+	else
+		handlers[event % _NUM_LEG_EVENTS](call, side, data);
+}
+
+/* Whatever else crosses our RELEASE on its way comes too late and means nothing. */
+static void st_releasing(struct osmo_fsm_inst *fi, uint32_t event, void *data)
+{
+	struct call *call = fi->priv;
+
+	if (event != EV(LEG_A, LEG_EV_RELEASED) && event != EV(LEG_B, LEG_EV_RELEASED))
+		return;
+	call_drop_leg(call, event / _NUM_LEG_EVENTS);
+	if (!has_legs(call))
+		finish(call);
+}
+
+/*
+ * Time-outs
+ */
+
+static void force_legs(struct call *call)
+{
+	char buf[160];
+	int side;
+
+	for (side = LEG_A; side <= LEG_B; side++) {
+		const struct leg *leg = call->legs[side];
+		if (!leg)
+			continue;
+		leg->kind->to_str_buf(buf, sizeof(buf), leg);
+		LOG_CALL(call, LOGL_ERROR, "%s leg does not end, removed by force: %s\n", leg->kind->name, buf);
+		call_count(call, CALLS_CTR_FORCED);
+	}
+	finish(call);
+}
+
+static int on_timeout(struct osmo_fsm_inst *fi)
+{
+	static const struct cause causes[] = {
+		[CALL_ST_IDLE] = { CAUSE_TIMER_EXPIRED, CAUSE_LOC_PRN_LOCAL,
+				   "the calling side did not complete its set-up" },
+		[CALL_ST_ROUTING] = { CAUSE_TIMER_EXPIRED, CAUSE_LOC_PRN_LOCAL, "no route was found in time" },
+		[CALL_ST_CALLING] = { CAUSE_TIMER_EXPIRED, CAUSE_LOC_PRN_LOCAL,
+				      "the called side gave no sign of ringing" },
+		[CALL_ST_ALERTING] = { CAUSE_NO_ANSWER, CAUSE_LOC_PRN_LOCAL, "nobody answered" },
+		[CALL_ST_CONNECTING] = { CAUSE_TIMER_EXPIRED, CAUSE_LOC_PRN_LOCAL,
+					 "the calling side did not confirm the answer" },
+	};
+	struct call *call = fi->priv;
+
+	if (in_state(call, CALL_ST_RELEASING))
+		force_legs(call);
+	else
+		end_by_us(call, &causes[fi->state]);
+	return 0;
+}
+
+static void cleanup(struct osmo_fsm_inst *fi, enum osmo_fsm_term_cause cause)
+{
+	call_detach(fi->priv);
+}
+
+/*            SETUP of A          route, leg B              ALERTING, PROGRESS of B
+ *   IDLE -----------------> ROUTING -----> CALLING ---------------------------> ALERTING
+ *     |                        |             | ANSWERED of B                       | ANSWERED of B
+ *     |                        |             v                                     |
+ *     |                        |         CONNECTING <------------------------------+
+ *     |                        |             | CONNECTED of A
+ *     |                        |             v
+ *     |                        |          TALKING
+ *     |                        |             |
+ *     +------------------------+-------------+---- from each state: RELEASED of a side, time-out, no route,
+ * call_release()
+ *                                            v
+ *                                        RELEASING ---- all legs have said RELEASED, or time-out ----> gone
+ */
+
+#define S(EVENT) (1u << (EVENT))
+#define A(TYPE)	 S(EV(LEG_A, LEG_EV_##TYPE))
+#define B(TYPE)	 S(EV(LEG_B, LEG_EV_##TYPE))
+
+/* from anybody, in every state in which it exists */
+#define EVENTS_END (A(RELEASED) | B(RELEASED) | S(CALL_EV_RELEASE))
+/* while leg B comes up: what it tells about itself, and offers and answers of both */
+#define EVENTS_SETUP (B(PROCEEDING) | B(ALERTING) | B(PROGRESS) | B(ANSWERED) | B(CONNECTED) | A(MEDIA) | B(MEDIA))
+/* once it has answered: the path is there, and one of both may use it before the other has confirmed */
+#define EVENTS_TALK                                                                                                    \
+	(B(CONNECTED) | A(MEDIA) | B(MEDIA) | A(HELD) | B(HELD) | A(RESUMED) | B(RESUMED) | A(DTMF) | B(DTMF))
+
+static const struct osmo_fsm_state states[] = {
+	[CALL_ST_IDLE] = {
+		.name = "IDLE",
+		.in_event_mask = A(SETUP) | EVENTS_END,
+		.out_state_mask = S(CALL_ST_IDLE) | S(CALL_ST_ROUTING) | S(CALL_ST_RELEASING),
+		.action = st_live,
+	},
+	[CALL_ST_ROUTING] = {
+		.name = "ROUTING",
+		.in_event_mask = EVENTS_END,
+		.out_state_mask = S(CALL_ST_CALLING) | S(CALL_ST_RELEASING),
+		.action = st_live,
+	},
+	[CALL_ST_CALLING] = {
+		.name = "CALLING",
+		.in_event_mask = EVENTS_SETUP | EVENTS_END,
+		.out_state_mask = S(CALL_ST_ALERTING) | S(CALL_ST_CONNECTING) | S(CALL_ST_RELEASING),
+		.action = st_live,
+	},
+	[CALL_ST_ALERTING] = {
+		.name = "ALERTING",
+		.in_event_mask = EVENTS_SETUP | EVENTS_END,
+		.out_state_mask = S(CALL_ST_CONNECTING) | S(CALL_ST_RELEASING),
+		.action = st_live,
+	},
+	[CALL_ST_CONNECTING] = {
+		.name = "CONNECTING",
+		.in_event_mask = A(CONNECTED) | EVENTS_TALK | EVENTS_END,
+		.out_state_mask = S(CALL_ST_TALKING) | S(CALL_ST_RELEASING),
+		.action = st_live,
+	},
+	[CALL_ST_TALKING] = {
+		.name = "TALKING",
+		.in_event_mask = EVENTS_TALK | EVENTS_END,
+		.out_state_mask = S(CALL_ST_RELEASING),
+		.action = st_live,
+	},
+	[CALL_ST_RELEASING] = {
+		.name = "RELEASING",
+		.in_event_mask = S(CALL_EV_RELEASE + 1) - 1,
+		.action = st_releasing,
+	},
+};
+
+static const struct value_string event_names[] = {
+#define NAME(TYPE)                                                                                                     \
+	{ EV(LEG_A, LEG_EV_##TYPE), "A." #TYPE },                                                                      \
+	{                                                                                                              \
+		EV(LEG_B, LEG_EV_##TYPE), "B." #TYPE                                                                   \
+	}
+	NAME(SETUP),
+	NAME(PROCEEDING),
+	NAME(ALERTING),
+	NAME(PROGRESS),
+	NAME(ANSWERED),
+	NAME(CONNECTED),
+	NAME(MEDIA),
+	NAME(HELD),
+	NAME(RESUMED),
+	NAME(DTMF),
+	NAME(RELEASED),
+#undef NAME
+	{ CALL_EV_RELEASE, "RELEASE" },
+	{}
+};
+
+struct osmo_fsm call_fsm = {
+	.name = "call",
+	.states = states,
+	.num_states = ARRAY_SIZE(states),
+	.log_subsys = DCALL,
+	.event_names = event_names,
+	.timer_cb = on_timeout,
+	.cleanup = cleanup,
+};
+
+static __attribute__((constructor)) void call_fsm_init(void)
+{
+	OSMO_ASSERT(osmo_fsm_register(&call_fsm) == 0);
+}
+
+/* Start the timer of the first state. */
+int call_fsm_start(struct call *call)
+{
+	return call_state_chg(call, CALL_ST_IDLE);
+}
+
+void call_fsm_rx(struct call *call, enum leg_side side, const struct leg_event *ev)
+{
+	uint32_t event = EV(side, ev->type);
+
+	if (states[call->fi->state].in_event_mask & S(event))
+		osmo_fsm_inst_dispatch(call->fi, event, (void *)ev);
+	else
+		unexpected(call, side, ev);
+}
+
+void call_release(struct call *call, const struct cause *cause)
+{
+	osmo_fsm_inst_dispatch(call->fi, CALL_EV_RELEASE, (void *)cause);
+}

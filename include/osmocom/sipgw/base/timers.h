@@ -16,6 +16,7 @@ enum call_timer {
 	T_CALL_ALERTING = -3,	/*!< ALERTING: nobody answers (3GPP T301) */
 	T_CALL_CONNECTING = -4,	/*!< CONNECTING: leg A does not confirm the answer */
 	T_CALL_RELEASING = -5,	/*!< RELEASING: a leg does not say that it is released */
+	T_CALL_IDLE = -6,	/*!< IDLE: leg A does not come to its SETUP */
 };
 
 /*! Group "gsm" (seconds): what the GSM leg waits for. Each request to the MSC has one, since it drops what it dislikes. */

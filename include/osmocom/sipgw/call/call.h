@@ -23,7 +23,7 @@ enum call_state {
 	CALL_ST_IDLE,		/*!< leg A exists, its SETUP did not arrive yet */
 	CALL_ST_ROUTING,	/*!< number and route are looked up */
 	CALL_ST_CALLING,	/*!< leg B was told to call */
-	CALL_ST_ALERTING,	/*!< leg B rings */
+	CALL_ST_ALERTING,	/*!< leg B rings, or is heard before the answer */
 	CALL_ST_CONNECTING,	/*!< leg B answered, leg A was told */
 	CALL_ST_TALKING,	/*!< both sides are connected */
 	CALL_ST_RELEASING,	/*!< legs were told to end, at least one has not done so */
@@ -43,7 +43,7 @@ enum calls_ctr {
 	CALLS_CTR_FAILED_NETWORK, /*!< causes 27, 34-47 */
 	CALLS_CTR_FAILED_TIMEOUT, /*!< cause 102 */
 	CALLS_CTR_FAILED_OTHER,
-	CALLS_CTR_ABANDONED,	/*!< leg A hung up before the answer */
+	CALLS_CTR_ABANDONED,	/*!< leg A hung up before the answer (causes 16 to 31) */
 	CALLS_CTR_REFUSED_STOPPING, /*!< new calls while shutting down */
 	CALLS_CTR_DISPATCH_STALE, /*!< messages for a call or leg that was gone */
 	CALLS_CTR_DISPATCH_UNEXPECTED, /*!< events that did not fit the call's state */
@@ -65,10 +65,13 @@ struct call {
 	struct call_parties *parties;	/*!< as they came, after number rewriting */
 	char *target;			/*!< name of the route's target */
 	enum media_mode media_mode;
+	bool mt;			/*!< it came from a SIP leg */
 	struct cause cause;		/*!< why it ends; value 0 while it does not */
-	enum leg_side released_by;	/*!< which side ended it, once cause is set */
+	enum leg_side released_by;	/*!< which side ended it, once cause is set; see by_us */
+	bool by_us;			/*!< ended by neither side: time-out, no route, operator, shutdown */
 	struct timespec t_start, t_alerting, t_answered; /*!< CLOCK_MONOTONIC; 0: not yet */
 	bool answered;
+	bool offer_pending[2];		/*!< by enum leg_side: it made an offer that nobody answered yet (RFC 3264) */
 };
 
 /*! All calls of the process, and what they share. */
@@ -87,8 +90,11 @@ struct calls {
 	struct osmo_stat_item_group *stats;
 };
 
+/*! No calls yet, no kinds, no default peer: the caller sets them. Freed by talloc_free(), which ends every call without a word to its peers. */
 struct calls *calls_alloc(void *ctx);
+/*! Release every call with \a cause and take no new one. empty_cb is called when none is left, from here if there was none; it must not free \a calls. */
 void calls_stop(struct calls *calls, const struct cause *cause);
+/*! NULL if it has ended. */
 struct call *call_find(const struct calls *calls, uint32_t id);
 
 /*! Begin a call that \a leg (side A, just made by its protocol) brings. The call becomes the leg's talloc parent and fills in its dispatch, call_id and
@@ -97,7 +103,9 @@ struct call *call_find(const struct calls *calls, uint32_t id);
 struct call *call_begin(struct calls *calls, struct leg *leg);
 
 const char *call_state_name(const struct call *call);
+/*! One line for the operator: id, state, who calls whom, by which kinds of legs. Returns like snprintf. */
 int call_to_str_buf(char *buf, size_t len, const struct call *call);
+/*! End a call on the operator's behalf. Both legs are told \a cause; nothing happens if it is ending already. */
 void call_release(struct call *call, const struct cause *cause);
 
 /*! Private to src/call/: the FSM. */

@@ -49,8 +49,13 @@ struct cause {
 
 #define CAUSE(VALUE) ((struct cause){ .value = (VALUE), .location = CAUSE_LOC_PRN_LOCAL })
 
+/*! A cause of ours with a sentence; what does not fit is cut between characters, control characters become spaces. */
 struct cause cause_make(uint8_t value, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/*! \a value if it is 1..127, else 31: what comes from a wire may be 0 or anything. */
 uint8_t cause_valid(int value);
+/*! Its name in Q.850 or TS 24.008; never NULL. */
 const char *cause_name(uint8_t value);
+/*! The SIP status of a failure response (400..699) that says \a value. */
 uint16_t cause_to_sip(uint8_t value);
+/*! The cause that a failure response means. 0 (no response: BYE or CANCEL) gives 16, anything outside 300..699 gives 31. */
 uint8_t cause_from_sip(uint16_t status);

@@ -47,10 +47,16 @@ struct dispatch_observer {
 	void *data;
 };
 
+/*! An empty queue that delivers to \a sink (copied). */
 struct dispatch *dispatch_alloc(void *ctx, const struct dispatch_sink *sink);
+/*! \a obs sees everything from now on. The caller keeps and frees it, after llist_del() of its entry. */
 void dispatch_observe(struct dispatch *d, struct dispatch_observer *obs);
+/*! Put into the queue; everything that \a ev points to is copied. Never delivers by itself. */
 void dispatch_post_event(struct dispatch *d, uint32_t call_id, enum leg_side side, const struct leg_event *ev);
 void dispatch_post_cmd(struct dispatch *d, uint32_t call_id, enum leg_side side, const struct leg_cmd *cmd);
+/*! How many items wait. */
 unsigned int dispatch_depth(const struct dispatch *d);
+/*! Deliver up to \a budget items, those posted meanwhile included. Returns how many. The main loop does this by itself. */
 unsigned int dispatch_drain(struct dispatch *d, unsigned int budget);
+/*! One line: "A> ALERTING{answer}" from leg A, "B< RELEASE{17}" to leg B. Returns like snprintf. */
 int dispatch_item_to_str_buf(char *buf, size_t len, const struct dispatch_item *item);

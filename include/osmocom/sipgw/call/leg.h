@@ -171,7 +171,12 @@ struct leg {
 	bool released;		/*!< RELEASED was posted */
 };
 
+/*! Tell the call what happened. Everything \a ev points to is copied. After RELEASED nothing is posted any more (an ERROR line says so). */
 void leg_post(struct leg *leg, const struct leg_event *ev);
-void leg_post_type(struct leg *leg, enum leg_event_type type);
+void leg_post_type(struct leg *leg, enum leg_event_type type);	/*!< an event that says nothing more (media: NONE) */
 void leg_post_media(struct leg *leg, enum leg_event_type type, enum leg_media_kind kind, const char *sdp);
-void leg_post_released(struct leg *leg, const struct cause *cause);
+void leg_post_released(struct leg *leg, const struct cause *cause); /*!< the last one; \a cause is made valid if it is not */
+
+/*! What a message says about media; NULL for types that say nothing. */
+const struct leg_media *leg_event_media(const struct leg_event *ev);
+const struct leg_media *leg_cmd_media(const struct leg_cmd *cmd);

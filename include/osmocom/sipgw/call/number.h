@@ -44,6 +44,10 @@ static inline bool number_given(const struct number *n)
 	return n->digits[0] != '\0';
 }
 
+/*! Read a number as it is dialled or stands in a SIP URI (RFC 3966): "+" means international, visual separators are dropped, parameters from ";" on
+ * are not part of it. 0, -EINVAL when there is no digit or something that is none, -EMSGSIZE when it is too long. \a n is written on success only. */
 int number_from_dial_string(struct number *n, const char *str);
+/*! The opposite. Returns the length, -EINVAL when the number is not given, -EMSGSIZE when it does not fit: never a part of it. */
 int number_to_dial_string(char *buf, size_t len, const struct number *n);
+/*! Could these digits be an IMSI (3GPP TS 23.003 2.2)? 14 or 15 of them. */
 bool number_is_imsi(const char *str);

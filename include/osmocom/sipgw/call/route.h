@@ -32,5 +32,8 @@ struct route {
 
 struct calls;
 
+/*! Where a call from a leg of kind \a from goes. \a from_target is the peer it came from, if the kind has such (it decides the media mode), or NULL. */
 struct route route_find(const struct calls *calls, const struct leg_kind *from, const char *from_target,
 			const struct call_parties *parties);
+/*! Rewrite who calls whom by configuration, before the route is looked up: so far the meaning of an IMSI in a SIP URI. */
+void route_rewrite(const struct calls *calls, const struct leg_kind *from, struct call_parties *parties);

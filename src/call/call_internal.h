@@ -1,0 +1,33 @@
+/* What call.c (the object) and call_fsm.c (what it does) share. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/call/call.h>
+
+#define LOG_CALL(CALL, LEVEL, FMT, ARGS...) LOGP(DCALL, LEVEL, "call %u: " FMT, (CALL)->id, ##ARGS)
+
+/* A call with what belongs to it in the same piece of memory: every chunk more costs 100 bytes per open call. */
+struct call_mem {
+	struct call call; /* first: that is what everybody sees */
+	struct call_parties parties;
+	char target[32];
+};
+
+static inline void call_count(const struct call *call, enum calls_ctr ctr)
+{
+	rate_ctr_inc(rate_ctr_group_get_ctr(call->calls->ctrs, ctr));
+}
+
+/* call.c */
+void call_set_parties(struct call *call, const struct call_parties *parties);
+void call_set_target(struct call *call, const char *target);
+void call_add_leg(struct call *call, enum leg_side side, struct leg *leg);
+void call_drop_leg(struct call *call, enum leg_side side);
+void call_detach(struct call *call);
+const char *call_parties_str(const struct call *call);
+
+/* call_fsm.c */
+int call_fsm_start(struct call *call);
+void call_fsm_rx(struct call *call, enum leg_side side, const struct leg_event *ev);

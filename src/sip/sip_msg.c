@@ -1,1 +1,654 @@
-/* to be written */
+/* SIP messages: bytes to a checked struct, and access to it.
+ *
+ * The guard cuts the head into lines, libosip2 parses the headers whose structure counts (first line, Via, From, To, Call-ID,
+ * CSeq, Contact, Record-Route), and the checks refuse what RFC 3261 does not allow but the parser does (RFC 4475). All other
+ * headers are text for whoever asks for them, and bodies are bytes: the parser never sees either, so their cost and its bugs
+ * do not concern us. Each message is one memory block that its strings and the parser's structures are laid into. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include <osipparser2/osip_message.h>
+#include <osipparser2/osip_parser.h>
+#include <osipparser2/osip_port.h>
+
+#include <osmocom/core/logging.h>
+#include <osmocom/core/talloc.h>
+#include <osmocom/core/utils.h>
+
+#include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/sip/sip_msg.h>
+
+#include "config.h"
+#include "sip_text.h"
+
+#ifdef SIPGW_SANITIZE
+#include <sanitizer/asan_interface.h>
+#define REDZONE 16 /* between allocations, so that the sanitizer sees the parser read beyond one */
+#else
+#define ASAN_POISON_MEMORY_REGION(addr, size)
+#define ASAN_UNPOISON_MEMORY_REGION(addr, size)
+#define REDZONE 0
+#endif
+
+/*! A message and the memory of its strings. */
+struct sip_msg_block {
+	struct sip_msg m;
+	struct sip_arena arena;
+};
+
+const struct value_string sip_method_names[] = {
+	{ SIP_METHOD_UNKNOWN, "?" },	{ SIP_INVITE, "INVITE" },   { SIP_ACK, "ACK" },
+	{ SIP_CANCEL, "CANCEL" },	{ SIP_BYE, "BYE" },	    { SIP_OPTIONS, "OPTIONS" },
+	{ SIP_INFO, "INFO" },		{ SIP_PRACK, "PRACK" },	    { SIP_UPDATE, "UPDATE" },
+	{ SIP_REGISTER, "REGISTER" },	{ SIP_REFER, "REFER" },	    { SIP_NOTIFY, "NOTIFY" },
+	{ SIP_SUBSCRIBE, "SUBSCRIBE" }, { SIP_MESSAGE, "MESSAGE" }, { SIP_PUBLISH, "PUBLISH" },
+	{}
+};
+
+/*! The method of that name; names are compared with case (RFC 3261 7.1). */
+enum sip_method sip_method_by_name(const char *name, size_t len)
+{
+	const struct value_string *vs;
+
+	for (vs = sip_method_names; vs->str; vs++) {
+		if (strlen(vs->str) == len && !memcmp(vs->str, name, len))
+			return vs->value;
+	}
+	return SIP_METHOD_UNKNOWN;
+}
+
+/* ---- memory ---- */
+
+static bool arena_grow(struct sip_arena *arena, size_t size)
+{
+	size_t block = OSMO_MAX(size + REDZONE, 4096);
+
+	arena->pos = talloc_size(arena->ctx, block);
+	if (!arena->pos)
+		return false;
+	arena->end = arena->pos + block;
+	ASAN_POISON_MEMORY_REGION(arena->pos, block);
+	return true;
+}
+
+/*! Memory that lives as long as the owner of the arena. Not aligned. NULL when out of memory. */
+void *sip_arena_alloc(struct sip_arena *arena, size_t size)
+{
+	char *p;
+
+	if (size + REDZONE > (size_t)(arena->end - arena->pos) && !arena_grow(arena, size))
+		return NULL;
+	p = arena->pos;
+	arena->pos += size + REDZONE;
+	ASAN_UNPOISON_MEMORY_REGION(p, size);
+	return p;
+}
+
+/*! A copy of a piece of text. Out of memory ends the process, as a few bytes beside a block at hand are never missing. */
+char *sip_arena_strndup(struct sip_arena *arena, const char *s, size_t len)
+{
+	char *p = sip_arena_alloc(arena, len + 1);
+
+	OSMO_ASSERT(p);
+	memcpy(p, s, len);
+	p[len] = '\0';
+	return p;
+}
+
+/* libosip2 takes its memory from the arena of the message being parsed; it has no context argument. Its free() does nothing, the
+ * message goes as a whole. */
+static struct sip_arena *osip_arena;
+
+static void *osip_alloc_cb(size_t size)
+{
+	size_t *p;
+
+	OSMO_ASSERT(osip_arena);
+	osip_arena->pos += -(uintptr_t)osip_arena->pos & 15;
+	if (osip_arena->pos > osip_arena->end)
+		osip_arena->pos = osip_arena->end;
+	/* the size in front, for realloc(); 16 bytes keep the alignment */
+	p = sip_arena_alloc(osip_arena, size + 16);
+	if (!p)
+		return NULL;
+	p[0] = size;
+	return p + 16 / sizeof(*p);
+}
+
+static void osip_free_cb(void *ptr)
+{
+}
+
+static void *osip_realloc_cb(void *ptr, size_t size)
+{
+	void *p = osip_alloc_cb(size);
+
+	if (p && ptr)
+		memcpy(p, ptr, OSMO_MIN(size, ((size_t *)ptr)[-(16 / (int)sizeof(size_t))]));
+	return p;
+}
+
+static void osip_trace_cb(const char *file, int line, osip_trace_level_t level, const char *fmt, va_list ap)
+{
+	char text[256];
+
+	if (!log_check_level(DSIPTRX, LOGL_DEBUG))
+		return;
+	vsnprintf(text, sizeof(text), fmt, ap);
+	text[strcspn(text, "\r\n")] = '\0';
+	LOGP(DSIPTRX, LOGL_DEBUG, "libosip2: %s\n", text);
+}
+
+/*! Prepare the parser. Once per process, before any message. */
+void sip_msg_init(void)
+{
+	static bool done;
+	static struct sip_arena forever;
+
+	if (done)
+		return;
+	done = true;
+	osip_set_allocators(osip_alloc_cb, osip_realloc_cb, osip_free_cb);
+	/* without this it prints to standard output */
+	osip_trace_initialize_func(OSIP_ERROR, osip_trace_cb);
+	osip_arena = &forever;
+	parser_init();
+	osip_arena = NULL;
+}
+
+/* ---- parsing ---- */
+
+/*! Why a message is refused; NULL: it is not. */
+struct complaint {
+	uint16_t status;
+	const char *why;
+};
+#define BAD(text) (&(const struct complaint){ 400, text })
+
+static struct sip_str line_str(const struct sip_line *line)
+{
+	return line ? (struct sip_str){ line->value, line->value_len } : (struct sip_str){};
+}
+
+/* The scan of the received bytes, moved to a copy of ours whose values are unfolded C strings. */
+static struct sip_scan *keep_scan(struct sip_arena *arena, const struct sip_scan *scan)
+{
+	size_t size = offsetof(struct sip_scan, line) + scan->n_lines * sizeof(scan->line[0]);
+	struct sip_scan *kept;
+	ptrdiff_t offset;
+	unsigned int i, j;
+	char *head;
+
+	arena->pos += -(uintptr_t)arena->pos & 15;
+	kept = sip_arena_alloc(arena, size);
+	head = sip_arena_strndup(arena, scan->first.s, scan->head_len);
+	memcpy(kept, scan, size);
+	offset = head - scan->first.s;
+	kept->first.s += offset;
+	kept->method.s += kept->method.s ? offset : 0;
+	kept->uri.s += kept->uri.s ? offset : 0;
+	kept->phrase.s += kept->phrase.s ? offset : 0;
+	for (i = 0; i < kept->n_lines; i++) {
+		struct sip_line *line = &kept->line[i];
+		char *value = (char *)line->value + offset;
+
+		line->name += offset;
+		line->value = value;
+		for (j = 0; j < line->value_len; j++) {
+			if (value[j] == '\r' || value[j] == '\n' || value[j] == '\t')
+				value[j] = ' ';
+			else if (!value[j])
+				value[j] = '?'; /* the guard left it in a quoted string only */
+		}
+		value[line->value_len] = '\0';
+	}
+	return kept;
+}
+
+/* Headers that the parser sees. Lists are what it is slow at, and there are enough of them in what we do not need. */
+static const char *const parsed[_SIP_HDR_COUNT] = {
+	[SIP_HDR_VIA] = "Via",
+	[SIP_HDR_FROM] = "From",
+	[SIP_HDR_TO] = "To",
+	[SIP_HDR_CALL_ID] = "Call-ID",
+	[SIP_HDR_CSEQ] = "CSeq",
+	[SIP_HDR_CONTACT] = "Contact",
+	[SIP_HDR_RECORD_ROUTE] = "Record-Route",
+};
+
+static osip_message_t *parse_by_osip(struct sip_arena *arena, const struct sip_scan *scan)
+{
+	osip_message_t *osip = NULL;
+	struct sip_writer w;
+	unsigned int i;
+	char *head;
+	size_t size = scan->head_len + 64;
+
+	for (i = 0; i < scan->n_lines; i++)
+		size += strlen("Record-Route: \r\n");
+	head = sip_arena_alloc(arena, size);
+	if (!head)
+		return NULL;
+	sip_writer_init(&w, head, size);
+	if (scan->is_request) {
+		sip_write_str(&w, scan->method);
+		sip_write_bytes(&w, " ", 1);
+		sip_write_str(&w, scan->uri);
+		sip_write_bytes(&w, " SIP/2.0\r\n", 11);
+	} else {
+		sip_write_status_line(&w, scan->status, "-");
+	}
+	for (i = 0; i < scan->n_lines; i++) {
+		if (parsed[scan->line[i].hdr])
+			sip_write_header_str(&w, parsed[scan->line[i].hdr], scan->line[i].value);
+	}
+	sip_write_bytes(&w, "\r\n", 2);
+
+	osip_arena = arena;
+	if (w.overflow || osip_message_init(&osip) || osip_message_parse(osip, head, w.len))
+		osip = NULL;
+	osip_arena = NULL;
+	return osip;
+}
+
+static const struct complaint *read_cseq(struct sip_msg *m, struct sip_arena *arena)
+{
+	struct sip_str v = line_str(sip_scan_find(m->scan, SIP_HDR_CSEQ)), num = v, method;
+
+	for (num.len = 0; num.len < v.len && isdigit((unsigned char)v.s[num.len]); num.len++)
+		;
+	method = sip_str_trim((struct sip_str){ v.s + num.len, v.len - num.len });
+	/* below 2^31, so that it can be counted up (RFC 3261 8.1.1.5) */
+	if (!sip_parse_u32(num, INT32_MAX, &m->cseq) || !method.len || method.s == num.s + num.len)
+		return BAD("Malformed CSeq");
+	if (!m->is_request) {
+		m->method = sip_method_by_name(method.s, method.len);
+		m->method_name = sip_arena_strndup(arena, method.s, method.len);
+		return NULL;
+	}
+	if (method.len != m->scan->method.len || memcmp(method.s, m->scan->method.s, method.len))
+		return BAD("CSeq does not match the method");
+	return NULL;
+}
+
+static const struct complaint *read_max_forwards(struct sip_msg *m, struct sip_arena *arena)
+{
+	const struct sip_line *line = sip_scan_find(m->scan, SIP_HDR_MAX_FORWARDS);
+	uint32_t v;
+
+	m->max_forwards = -1; /* peers of RFC 2543 do not send it */
+	if (!line)
+		return NULL;
+	if (!sip_parse_u32(line_str(line), 255, &v))
+		return BAD("Malformed Max-Forwards");
+	m->max_forwards = v;
+	return NULL;
+}
+
+static const struct complaint *read_call_id(struct sip_msg *m, struct sip_arena *arena)
+{
+	m->call_id = sip_scan_find(m->scan, SIP_HDR_CALL_ID)->value;
+	if (!m->call_id[0] || strchr(m->call_id, ' '))
+		return BAD("Malformed Call-ID");
+	return NULL;
+}
+
+static const struct complaint *read_from_to(struct sip_msg *m, struct sip_arena *arena)
+{
+	if (sip_name_addr_parse(arena, &m->from, line_str(sip_scan_find(m->scan, SIP_HDR_FROM))))
+		return BAD("Malformed From");
+	if (sip_name_addr_parse(arena, &m->to, line_str(sip_scan_find(m->scan, SIP_HDR_TO))))
+		return BAD("Malformed To");
+	return NULL;
+}
+
+static const struct complaint *read_contact(struct sip_msg *m, struct sip_arena *arena)
+{
+	struct sip_str list = line_str(sip_scan_find(m->scan, SIP_HDR_CONTACT)), first;
+
+	if (!sip_list_next(&list, &first) || sip_str_is(first, "*"))
+		return NULL;
+	if (sip_name_addr_parse(arena, &m->contact, first))
+		return BAD("Malformed Contact");
+	m->has_contact = true;
+	return NULL;
+}
+
+static const struct complaint *read_ruri(struct sip_msg *m, struct sip_arena *arena)
+{
+	const char *at, *p;
+
+	if (!m->is_request)
+		return NULL;
+	if (sip_uri_take_apart(arena, &m->ruri, m->scan->uri))
+		return BAD("Malformed Request-URI");
+	/* headers are for links in web pages; in a request they would smuggle some in (RFC 4475 3.1.2.11) */
+	at = strchr(m->ruri.text, '@');
+	p = strchr(at ? at : m->ruri.text, '?');
+	return p ? BAD("Headers in the Request-URI") : NULL;
+}
+
+static const struct complaint *read_via_params(struct sip_msg *m, struct sip_arena *arena, struct sip_str params)
+{
+	struct sip_via *via = &m->via;
+	struct sip_str name, value;
+	int rc;
+
+	via->branch = via->received = "";
+	while ((rc = sip_param_next(&params, &name, &value)) > 0) {
+		if (sip_str_is(name, "branch"))
+			via->branch = sip_arena_strndup(arena, value.s ? value.s : "", value.len);
+		else if (sip_str_is(name, "received"))
+			via->received = sip_arena_strndup(arena, value.s ? value.s : "", value.len);
+		else if (sip_str_is(name, "rport"))
+			via->rport = true;
+	}
+	/* the cookie tells a branch that is unique by itself (RFC 3261 17.2.3), so something has to follow it */
+	via->has_cookie = !strncmp(via->branch, "z9hG4bK", 7) && via->branch[7];
+	return rc ? BAD("Malformed Via") : NULL;
+}
+
+static const struct complaint *read_via(struct sip_msg *m, struct sip_arena *arena)
+{
+	struct sip_str list = line_str(sip_scan_find(m->scan, SIP_HDR_VIA)), first, params = {};
+	osip_via_t *via = osip_list_get(&m->osip->vias, 0);
+	uint32_t port = 0;
+	const char *semi;
+
+	if (!via || !via->host || !via->protocol || !via->host[0] || !sip_list_next(&list, &first))
+		return BAD("Malformed Via");
+	m->n_via = osip_list_size(&m->osip->vias);
+	m->via.transport = via->protocol;
+	m->via.host = via->host;
+	if (via->port && !sip_parse_u32((struct sip_str){ via->port, strlen(via->port) }, 65535, &port))
+		return BAD("Malformed Via");
+	m->via.port = port;
+	if (!via->version || strcmp(via->version, "2.0"))
+		return BAD("Malformed Via");
+	semi = memchr(first.s, ';', first.len);
+	if (semi)
+		params = (struct sip_str){ semi, first.s + first.len - semi };
+	return read_via_params(m, arena, params);
+}
+
+/* RFC 3261 8.1.3.3: in a response to us there is our own Via and nothing else. */
+static const struct complaint *check_response(struct sip_msg *m, struct sip_arena *arena)
+{
+	return !m->is_request && m->n_via != 1 ? BAD("Not exactly one Via") : NULL;
+}
+
+static const struct complaint *read_content_type(struct sip_msg *m, struct sip_arena *arena)
+{
+	struct sip_str v = line_str(sip_scan_find(m->scan, SIP_HDR_CONTENT_TYPE));
+	size_t i, n = 0;
+	char *type;
+
+	m->content_type = "";
+	if (!v.len)
+		return NULL;
+	type = sip_arena_strndup(arena, v.s, v.len);
+	for (i = 0; i < v.len && v.s[i] != ';'; i++) {
+		if (v.s[i] != ' ')
+			type[n++] = tolower((unsigned char)v.s[i]);
+	}
+	type[n] = '\0';
+	m->content_type = type;
+	return NULL;
+}
+
+/* RFC 3261 18.3: behind the body in a datagram there may be more bytes, to be ignored; a body cut short is an error. */
+static const struct complaint *read_body(struct sip_msg *m, struct sip_arena *arena, struct sip_str rest, bool is_stream)
+{
+	const struct sip_line *line = sip_scan_find(m->scan, SIP_HDR_CONTENT_LENGTH);
+	uint32_t len = is_stream ? 0 : rest.len;
+
+	if (line && !sip_parse_u32(line_str(line), INT32_MAX, &len))
+		return BAD("Malformed Content-Length");
+	if (len > rest.len)
+		return BAD("Body shorter than Content-Length");
+	if (!len)
+		return NULL;
+	m->body = sip_arena_strndup(arena, rest.s, len);
+	m->body_len = len;
+	return NULL;
+}
+
+static const struct complaint *(*const readers[])(struct sip_msg *m, struct sip_arena *arena) = {
+	read_via, check_response,    read_from_to, read_call_id,     read_cseq,
+	read_ruri, read_max_forwards, read_contact, read_content_type,
+};
+
+static const struct complaint *fill(struct sip_msg_block *b, const struct sip_scan *scan, struct sip_str rest, bool is_stream)
+{
+	const struct complaint *bad = NULL;
+	struct sip_msg *m = &b->m;
+	unsigned int i;
+
+	m->scan = keep_scan(&b->arena, scan);
+	m->is_request = scan->is_request;
+	if (scan->is_request) {
+		m->method = sip_method_by_name(scan->method.s, scan->method.len);
+		m->method_name = sip_arena_strndup(&b->arena, scan->method.s, scan->method.len);
+	} else {
+		m->status = scan->status;
+		m->reason_phrase = sip_arena_strndup(&b->arena, scan->phrase.s, scan->phrase.len);
+	}
+	m->osip = parse_by_osip(&b->arena, m->scan);
+	if (!m->osip)
+		return BAD("Malformed message");
+	for (i = 0; i < ARRAY_SIZE(readers) && !bad; i++)
+		bad = readers[i](m, &b->arena);
+	return bad ? bad : read_body(m, &b->arena, rest, is_stream);
+}
+
+static struct sip_msg_block *block_alloc(void *ctx, size_t len)
+{
+	/* measured: a usual message needs three times its length and 3 kB of structures */
+	size_t size = sizeof(struct sip_msg_block) + 4 * len + 4096 + (REDZONE ? 4096 : 0);
+	struct sip_msg_block *b = talloc_size(ctx, size);
+
+	if (!b)
+		return NULL;
+	talloc_set_name_const(b, "struct sip_msg");
+	memset(b, 0, sizeof(*b));
+	b->arena = (struct sip_arena){ .ctx = b, .pos = (char *)(b + 1), .end = (char *)b + size };
+	ASAN_POISON_MEMORY_REGION(b->arena.pos, b->arena.end - b->arena.pos);
+	return b;
+}
+
+static enum sip_parse_result refuse(void *ctx, struct sip_reject *reject, const struct sip_scan *scan, uint16_t status,
+				    const char *why)
+{
+	char *head = sip_guard_response_head(ctx, scan);
+
+	LOGP(DSIPTRX, LOGL_INFO, "refusing a malformed message: %s\n", why);
+	if (!head)
+		return SIP_PARSE_DROP;
+	*reject = (struct sip_reject){ .status = status, .why = why, .response_head = head };
+	return SIP_PARSE_REJECT;
+}
+
+/*! Parse and check a message.
+ * \param ctx talloc parent of what comes out.
+ * \param msg set on SIP_PARSE_OK only.
+ * \param reject set on SIP_PARSE_REJECT only.
+ * \param is_stream buf is exactly one message, framed by its Content-Length; otherwise it is a datagram. */
+enum sip_parse_result sip_msg_parse(void *ctx, struct sip_msg **msg, struct sip_reject *reject, const uint8_t *buf,
+				    size_t len, bool is_stream)
+{
+	const char *text = (const char *)buf;
+	const struct complaint *bad;
+	struct sip_msg_block *b;
+	enum sip_parse_result rc;
+	struct sip_scan scan;
+
+	rc = sip_guard(&scan, &text, &len);
+	if (rc == SIP_PARSE_REJECT)
+		return refuse(ctx, reject, &scan, scan.reject_status, scan.why);
+	if (rc != SIP_PARSE_OK)
+		return rc;
+	b = block_alloc(ctx, len);
+	if (!b)
+		return SIP_PARSE_DROP;
+	bad = fill(b, &scan, (struct sip_str){ text + scan.head_len, len - scan.head_len }, is_stream);
+	if (!bad) {
+		*msg = &b->m;
+		return SIP_PARSE_OK;
+	}
+	talloc_free(b);
+	return refuse(ctx, reject, &scan, bad->status, bad->why);
+}
+
+void sip_msg_free(struct sip_msg *msg)
+{
+	talloc_free(msg);
+}
+
+void sip_msg_set_source(struct sip_msg *msg, const struct osmo_sockaddr *source)
+{
+	msg->source = *source;
+	msg->has_source = true;
+}
+
+/* ---- access ---- */
+
+static bool line_is(const struct sip_line *line, const char *name)
+{
+	const char *full = line->name_len == 1 ? sip_hdr_long_name(line->name[0]) : NULL;
+
+	if (full)
+		return !strcasecmp(full, name);
+	return strlen(name) == line->name_len && !strncasecmp(line->name, name, line->name_len);
+}
+
+const char *sip_msg_header(const struct sip_msg *msg, const char *name, unsigned int idx)
+{
+	unsigned int i;
+
+	for (i = 0; i < msg->scan->n_lines; i++) {
+		if (line_is(&msg->scan->line[i], name) && !idx--)
+			return msg->scan->line[i].value;
+	}
+	return NULL;
+}
+
+unsigned int sip_msg_n_record_routes(const struct sip_msg *msg)
+{
+	struct sip_str list, value;
+	unsigned int i, n = 0;
+
+	for (i = 0; msg->scan->count[SIP_HDR_RECORD_ROUTE] && i < msg->scan->n_lines; i++) {
+		if (msg->scan->line[i].hdr != SIP_HDR_RECORD_ROUTE)
+			continue;
+		list = line_str(&msg->scan->line[i]);
+		while (sip_list_next(&list, &value))
+			n++;
+	}
+	return n;
+}
+
+static bool find_record_route(const struct sip_msg *msg, unsigned int idx, struct sip_str *value)
+{
+	struct sip_str list;
+	unsigned int i;
+
+	for (i = 0; i < msg->scan->n_lines; i++) {
+		if (msg->scan->line[i].hdr != SIP_HDR_RECORD_ROUTE)
+			continue;
+		list = line_str(&msg->scan->line[i]);
+		while (sip_list_next(&list, value)) {
+			if (!idx--)
+				return true;
+		}
+	}
+	return false;
+}
+
+int sip_msg_record_route(const struct sip_msg *msg, unsigned int idx, struct sip_uri *uri, char *text, size_t text_len)
+{
+	struct sip_msg_block *b = (struct sip_msg_block *)msg; /* only its memory for strings grows */
+	struct sip_name_addr na = {};
+	struct sip_str value;
+
+	if (!find_record_route(msg, idx, &value))
+		return -ENOENT;
+	if (sip_name_addr_parse(&b->arena, &na, value))
+		return -EINVAL;
+	if (uri)
+		*uri = na.uri;
+	if (text && snprintf(text, text_len, "%.*s", (int)value.len, value.s) >= (int)text_len)
+		return -EMSGSIZE;
+	return 0;
+}
+
+bool sip_msg_header_has_token(const struct sip_msg *msg, const char *name, const char *token)
+{
+	struct sip_str list, value;
+	unsigned int i;
+
+	for (i = 0; i < msg->scan->n_lines; i++) {
+		if (!line_is(&msg->scan->line[i], name))
+			continue;
+		list = line_str(&msg->scan->line[i]);
+		while (sip_list_next(&list, &value)) {
+			const char *semi = memchr(value.s, ';', value.len);
+			if (semi)
+				value.len = semi - value.s;
+			value = sip_str_trim(value);
+			if (value.len == strlen(token) && !strncasecmp(value.s, token, value.len))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* "Q.850;cause=16;text=..." */
+static uint8_t reason_value_q850(struct sip_str value)
+{
+	const char *semi = memchr(value.s, ';', value.len);
+	struct sip_str protocol, params, name, val;
+	uint32_t cause;
+
+	if (!semi)
+		return 0;
+	protocol = sip_str_trim((struct sip_str){ value.s, semi - value.s });
+	params = (struct sip_str){ semi, value.s + value.len - semi };
+	if (!sip_str_is(protocol, "q.850"))
+		return 0;
+	while (sip_param_next(&params, &name, &val) > 0) {
+		if (sip_str_is(name, "cause") && val.s && sip_parse_u32(val, 127, &cause))
+			return cause;
+	}
+	return 0;
+}
+
+uint8_t sip_msg_reason_q850(const struct sip_msg *msg)
+{
+	const char *reason;
+	struct sip_str list, value;
+	unsigned int i;
+	uint8_t cause;
+
+	for (i = 0; (reason = sip_msg_header(msg, "Reason", i)); i++) {
+		list = (struct sip_str){ reason, strlen(reason) };
+		while (sip_list_next(&list, &value)) {
+			cause = reason_value_q850(value);
+			if (cause)
+				return cause;
+		}
+	}
+	return 0;
+}
+
+/*! "INVITE sip:1@example.com", "180 Ringing (INVITE)", with the Call-ID behind it. Returns what snprintf() does. */
+int sip_msg_to_str_buf(char *buf, size_t len, const struct sip_msg *msg)
+{
+	if (msg->is_request)
+		return snprintf(buf, len, "%s %s [%s]", msg->method_name, msg->ruri.text, msg->call_id);
+	return snprintf(buf, len, "%u %s (%s) [%s]", msg->status, msg->reason_phrase, msg->method_name, msg->call_id);
+}

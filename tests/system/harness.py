@@ -227,7 +227,7 @@ sip
 sip-peer pbx
  remote {peer[0]} {peer[1]}
  media {media}
-calls
+call
  default-peer pbx
 {extra}
 """.format(level=log_level, vty=VTY_IP, dir=self.dir, mgw=mgw, gw=GW_IP, peer=peer, media=media, extra=extra))
@@ -312,11 +312,14 @@ mgcp
 			"--report", self.path(name + ".json")] + [str(a) for a in args]
 		return Process(self, name, argv)
 
-	def msc_report(self, name="msc-player"):
-		"""The player's last summary line."""
+	def msc_rows(self, name="msc-player"):
+		"""All that the player reported, one dict a row."""
 		with open(self.path(name + ".json")) as f:
-			rows = [json.loads(line) for line in f if line.strip()]
-		return rows[-1]
+			return [json.loads(line) for line in f if line.strip()]
+
+	def msc_report(self, name="msc-player"):
+		"""The player's last row: its totals."""
+		return self.msc_rows(name)[-1]
 
 	def sipp(self, name, steps, *args, **kw):
 		"""sipp with the steps of a scenario (see sipp.py)."""

@@ -282,6 +282,63 @@ const char *call_parties_str(const struct call *call)
 	return str;
 }
 
+/* Which counter a call goes to that was not answered. */
+static enum calls_ctr failed_ctr(uint8_t cause)
+{
+	/* 0, which is no failure, stands for causes that have no counter of their own */
+	/* clang-format off */
+	static const uint8_t ctr_of[128] = {
+		[1] = CALLS_CTR_FAILED_NUMBER, [2] = CALLS_CTR_FAILED_NUMBER, [3] = CALLS_CTR_FAILED_NUMBER,
+		[17] = CALLS_CTR_FAILED_BUSY,
+		[18] = CALLS_CTR_FAILED_NO_ANSWER, [19] = CALLS_CTR_FAILED_NO_ANSWER, [20] = CALLS_CTR_FAILED_NO_ANSWER,
+		[21] = CALLS_CTR_FAILED_REJECTED,
+		[22] = CALLS_CTR_FAILED_NUMBER,
+		[27] = CALLS_CTR_FAILED_NETWORK,
+		[28] = CALLS_CTR_FAILED_NUMBER,
+		[34 ... 47] = CALLS_CTR_FAILED_NETWORK,
+		[58] = CALLS_CTR_FAILED_MEDIA, [65] = CALLS_CTR_FAILED_MEDIA, [79] = CALLS_CTR_FAILED_MEDIA, [88] = CALLS_CTR_FAILED_MEDIA,
+		[102] = CALLS_CTR_FAILED_TIMEOUT,
+	};
+	/* clang-format on */
+
+	return ctr_of[cause] ?: CALLS_CTR_FAILED_OTHER;
+}
+
+/* The caller changed his mind: nothing failed. */
+static bool abandoned(const struct call *call)
+{
+	return !call->answered && !call->by_us && call->released_by == LEG_A && call->cause.value >= CAUSE_NORMAL &&
+	       call->cause.value <= CAUSE_NORMAL_UNSPEC;
+}
+
+static void count_end(const struct call *call)
+{
+	if (call->answered)
+		call_count(call, CALLS_CTR_ENDED);
+	else if (abandoned(call))
+		call_count(call, CALLS_CTR_ABANDONED);
+	else
+		call_count(call, failed_ctr(call->cause.value));
+}
+
+/* One line per call that did not go well; an answered call that ends in the normal way is no news. */
+static void log_end(const struct call *call)
+{
+	bool normal = call->answered ? call->cause.value <= CAUSE_NORMAL_UNSPEC : abandoned(call);
+	const char *who = call->by_us ? "us" : call->released_by == LEG_A ? "the calling side" : "the called side";
+
+	LOG_CALL(call, normal ? LOGL_INFO : LOGL_NOTICE, "%s: %s in state %s by %s, cause %u (%s)%s%s\n",
+		 call_parties_str(call), normal ? "released" : "failed", call_state_name(call), who, call->cause.value,
+		 cause_name(call->cause.value), call->cause.text[0] ? ": " : "", call->cause.text);
+}
+
+/* The end of a call has begun: cause, released_by and by_us are set, the state is still the one it ends in. */
+void call_account_end(const struct call *call)
+{
+	count_end(call);
+	log_end(call);
+}
+
 static const char *leg_name(const struct leg *leg)
 {
 	return leg ? leg->kind->name : "-";

@@ -54,57 +54,6 @@ static void post_media(struct call *call, enum leg_side side, enum leg_cmd_type 
  * The end of a call
  */
 
-/* Which counter a call goes to that was not answered. */
-static enum calls_ctr failed_ctr(uint8_t cause)
-{
-	/* clang-format off */
-	static const uint8_t ctr_of[128] = {
-		[1] = CALLS_CTR_FAILED_NUMBER, [2] = CALLS_CTR_FAILED_NUMBER, [3] = CALLS_CTR_FAILED_NUMBER,
-		[17] = CALLS_CTR_FAILED_BUSY,
-		[18] = CALLS_CTR_FAILED_NO_ANSWER, [19] = CALLS_CTR_FAILED_NO_ANSWER, [20] = CALLS_CTR_FAILED_NO_ANSWER,
-		[21] = CALLS_CTR_FAILED_REJECTED,
-		[22] = CALLS_CTR_FAILED_NUMBER,
-		[27] = CALLS_CTR_FAILED_NETWORK,
-		[28] = CALLS_CTR_FAILED_NUMBER,
-		[34 ... 47] = CALLS_CTR_FAILED_NETWORK,
-		[58] = CALLS_CTR_FAILED_MEDIA, [65] = CALLS_CTR_FAILED_MEDIA, [79] = CALLS_CTR_FAILED_MEDIA, [88] = CALLS_CTR_FAILED_MEDIA,
-		[102] = CALLS_CTR_FAILED_TIMEOUT,
-	};
-	/* clang-format on */
-	osmo_static_assert (CALLS_CTR_ATTEMPTS_MO == 0, zero_means_no_entry)
-		;
-
-	return ctr_of[cause] ?: CALLS_CTR_FAILED_OTHER;
-}
-
-/* The caller changed his mind: nothing failed. */
-static bool abandoned(const struct call *call)
-{
-	return !call->answered && !call->by_us && call->released_by == LEG_A && call->cause.value >= CAUSE_NORMAL &&
-	       call->cause.value <= CAUSE_NORMAL_UNSPEC;
-}
-
-static void count_end(const struct call *call)
-{
-	if (call->answered)
-		call_count(call, CALLS_CTR_ENDED);
-	else if (abandoned(call))
-		call_count(call, CALLS_CTR_ABANDONED);
-	else
-		call_count(call, failed_ctr(call->cause.value));
-}
-
-/* One line per call that did not go well; an answered call that ends in the normal way is no news. */
-static void log_end(const struct call *call)
-{
-	bool normal = call->answered ? call->cause.value <= CAUSE_NORMAL_UNSPEC : abandoned(call);
-	const char *who = call->by_us ? "us" : call->released_by == LEG_A ? "the calling side" : "the called side";
-
-	LOG_CALL(call, normal ? LOGL_INFO : LOGL_NOTICE, "%s: %s in state %s by %s, cause %u (%s)%s%s\n",
-		 call_parties_str(call), normal ? "released" : "failed", call_state_name(call), who, call->cause.value,
-		 cause_name(call->cause.value), call->cause.text[0] ? ": " : "", call->cause.text);
-}
-
 /* Nobody is left: free the call. The last thing anybody does with it. */
 static void finish(struct call *call)
 {
@@ -125,8 +74,7 @@ static void end(struct call *call, const struct cause *cause)
 
 	cmd.cause.value = cause_valid(cause->value);
 	call->cause = cmd.cause;
-	count_end(call);
-	log_end(call);
+	call_account_end(call);
 	for (side = LEG_A; side <= LEG_B; side++) {
 		if (call->legs[side])
 			post_cmd(call, side, &cmd);
@@ -364,14 +312,21 @@ static void on_dtmf(struct call *call, enum leg_side side, const struct leg_even
 }
 
 /* What is done about an event. In which state and from which side it may come is said by the state table below. */
+/* clang-format off */
 static void (*const handlers[_NUM_LEG_EVENTS])(struct call *call, enum leg_side side, const struct leg_event *ev) = {
-	[LEG_EV_SETUP] = on_setup,	 [LEG_EV_PROCEEDING] = on_proceeding,
-	[LEG_EV_ALERTING] = on_alerting, [LEG_EV_PROGRESS] = on_progress,
-	[LEG_EV_ANSWERED] = on_answered, [LEG_EV_CONNECTED] = on_connected,
-	[LEG_EV_MEDIA] = on_media,	 [LEG_EV_HELD] = on_media,
-	[LEG_EV_RESUMED] = on_media,	 [LEG_EV_DTMF] = on_dtmf,
+	[LEG_EV_SETUP] = on_setup,
+	[LEG_EV_PROCEEDING] = on_proceeding,
+	[LEG_EV_ALERTING] = on_alerting,
+	[LEG_EV_PROGRESS] = on_progress,
+	[LEG_EV_ANSWERED] = on_answered,
+	[LEG_EV_CONNECTED] = on_connected,
+	[LEG_EV_MEDIA] = on_media,
+	[LEG_EV_HELD] = on_media,
+	[LEG_EV_RESUMED] = on_media,
+	[LEG_EV_DTMF] = on_dtmf,
 	[LEG_EV_RELEASED] = on_released,
 };
+/* clang-format on */
 
 /* Action of all states but RELEASING. */
 static void st_live(struct osmo_fsm_inst *fi, uint32_t event, void *data)

@@ -26,6 +26,7 @@ void call_set_target(struct call *call, const char *target);
 void call_add_leg(struct call *call, enum leg_side side, struct leg *leg);
 void call_drop_leg(struct call *call, enum leg_side side);
 void call_detach(struct call *call);
+void call_account_end(const struct call *call);
 const char *call_parties_str(const struct call *call);
 
 /* call_fsm.c */

@@ -1,8 +1,8 @@
 /* The guard in front of the parser: cuts a message head into lines and refuses what the parser must never see.
  *
  * libosip2 has no limits, takes quadratic time for long lists, and leaves nothing usable behind when it fails. So this
- * scan bounds everything first, decides about the first line by itself (RFC 3261 7.1, 7.2), and keeps the lines, so that a
- * request that cannot be parsed can still be answered (RFC 4475). One pass over the bytes, no allocation. */
+ * scan bounds everything first, decides about the first line by itself (RFC 3261 7.1, 7.2), and keeps the lines, so
+ * that a request that cannot be parsed can still be answered (RFC 4475). One pass over the bytes, no allocation. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -193,8 +193,8 @@ static void scan_line(struct sip_scan *scan, const char *p, const char *end)
 	scan->count[line->hdr]++;
 }
 
-/*! Cut a message head into its lines; what is wrong with them is remembered as scan->reject_status and scan->why. The lines
- * point into \a buf. Does not look into the first line. */
+/*! Cut a message head into its lines; what is wrong with them is remembered as scan->reject_status and scan->why. The
+ * lines point into \a buf. Does not look into the first line. */
 void sip_scan_head(struct sip_scan *scan, const char *buf, size_t len)
 {
 	const char *p = buf, *end = buf + len, *next, *text_end;
@@ -332,8 +332,8 @@ static void check_counts(struct sip_scan *scan)
 	}
 }
 
-/*! Look at a message before any parser does. On SIP_PARSE_OK its lines are in \a scan, and empty lines in front (RFC 3261 7.5) are
- * cut off \a buf. On SIP_PARSE_REJECT scan->reject_status and scan->why say what to answer. */
+/*! Look at a message before any parser does. On SIP_PARSE_OK its lines are in \a scan, and empty lines in front (RFC
+ * 3261 7.5) are cut off \a buf. On SIP_PARSE_REJECT scan->reject_status and scan->why say what to answer. */
 enum sip_parse_result sip_guard(struct sip_scan *scan, const char **buf, size_t *len)
 {
 	while (*len && (**buf == '\r' || **buf == '\n')) {
@@ -395,15 +395,16 @@ static const char *const echoed[_SIP_HDR_COUNT] = {
 	[SIP_HDR_CALL_ID] = "Call-ID", [SIP_HDR_CSEQ] = "CSeq",
 };
 
-/*! What a response to a request repeats of it, of one that no parser accepts. NULL if it cannot be answered: an ACK, or no Via or CSeq.
- * talloc child of \a ctx. */
+/*! What a response to a request repeats of it, of one that no parser accepts. NULL if it cannot be answered: an ACK, or
+ * no Via or CSeq. talloc child of \a ctx. */
 char *sip_guard_response_head(void *ctx, const struct sip_scan *scan)
 {
 	size_t size = 1, len = 0;
 	unsigned int i;
 	char *head;
 
-	if (!scan->is_request || sip_str_is(scan->method, "ack") || !scan->count[SIP_HDR_VIA] || !scan->count[SIP_HDR_CSEQ])
+	if (!scan->is_request || sip_str_is(scan->method, "ack") || !scan->count[SIP_HDR_VIA] ||
+	    !scan->count[SIP_HDR_CSEQ])
 		return NULL;
 	for (i = 0; i < scan->n_lines; i++)
 		size += scan->line[i].value_len + strlen("Call-ID: \r\n;tag=12345678");
@@ -412,7 +413,8 @@ char *sip_guard_response_head(void *ctx, const struct sip_scan *scan)
 		return NULL;
 	for (i = 0; i < scan->n_lines; i++) {
 		const struct sip_line *line = &scan->line[i];
-		/* of headers that must be there once, only the first: two From would make the response as bad as the request */
+		/* of headers that must be there once, only the first: two From would make the response as bad as the
+		 * request */
 		if (echoed[line->hdr] && (line->hdr == SIP_HDR_VIA || line == sip_scan_find(scan, line->hdr)))
 			len += copy_line(head + len, echoed[line->hdr], line);
 	}

@@ -1,9 +1,10 @@
 /* SIP messages: bytes to a checked struct, and access to it.
  *
- * The guard cuts the head into lines, libosip2 parses the headers whose structure counts (first line, Via, From, To, Call-ID,
- * CSeq, Contact, Record-Route), and the checks refuse what RFC 3261 does not allow but the parser does (RFC 4475). All other
- * headers are text for whoever asks for them, and bodies are bytes: the parser never sees either, so their cost and its bugs
- * do not concern us. Each message is one memory block that its strings and the parser's structures are laid into. */
+ * The guard cuts the head into lines, libosip2 parses the headers whose structure counts (first line, Via, From, To,
+ * Call-ID, CSeq, Contact, Record-Route), and the checks refuse what RFC 3261 does not allow but the parser does (RFC
+ * 4475). All other headers are text for whoever asks for them, and bodies are bytes: the parser never sees either, so
+ * their cost and its bugs do not concern us. Each message is one memory block that its strings and the parser's
+ * structures are laid into. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -41,14 +42,22 @@ struct sip_msg_block {
 	struct sip_arena arena;
 };
 
-const struct value_string sip_method_names[] = {
-	{ SIP_METHOD_UNKNOWN, "?" },	{ SIP_INVITE, "INVITE" },   { SIP_ACK, "ACK" },
-	{ SIP_CANCEL, "CANCEL" },	{ SIP_BYE, "BYE" },	    { SIP_OPTIONS, "OPTIONS" },
-	{ SIP_INFO, "INFO" },		{ SIP_PRACK, "PRACK" },	    { SIP_UPDATE, "UPDATE" },
-	{ SIP_REGISTER, "REGISTER" },	{ SIP_REFER, "REFER" },	    { SIP_NOTIFY, "NOTIFY" },
-	{ SIP_SUBSCRIBE, "SUBSCRIBE" }, { SIP_MESSAGE, "MESSAGE" }, { SIP_PUBLISH, "PUBLISH" },
-	{}
-};
+const struct value_string sip_method_names[] = { { SIP_METHOD_UNKNOWN, "?" },
+						 { SIP_INVITE, "INVITE" },
+						 { SIP_ACK, "ACK" },
+						 { SIP_CANCEL, "CANCEL" },
+						 { SIP_BYE, "BYE" },
+						 { SIP_OPTIONS, "OPTIONS" },
+						 { SIP_INFO, "INFO" },
+						 { SIP_PRACK, "PRACK" },
+						 { SIP_UPDATE, "UPDATE" },
+						 { SIP_REGISTER, "REGISTER" },
+						 { SIP_REFER, "REFER" },
+						 { SIP_NOTIFY, "NOTIFY" },
+						 { SIP_SUBSCRIBE, "SUBSCRIBE" },
+						 { SIP_MESSAGE, "MESSAGE" },
+						 { SIP_PUBLISH, "PUBLISH" },
+						 {} };
 
 /*! The method of that name; names are compared with case (RFC 3261 7.1). */
 enum sip_method sip_method_by_name(const char *name, size_t len)
@@ -89,7 +98,8 @@ void *sip_arena_alloc(struct sip_arena *arena, size_t size)
 	return p;
 }
 
-/*! A copy of a piece of text. Out of memory ends the process, as a few bytes beside a block at hand are never missing. */
+/*! A copy of a piece of text. Out of memory ends the process, as a few bytes beside a block at hand are never missing.
+ */
 char *sip_arena_strndup(struct sip_arena *arena, const char *s, size_t len)
 {
 	char *p = sip_arena_alloc(arena, len + 1);
@@ -100,8 +110,8 @@ char *sip_arena_strndup(struct sip_arena *arena, const char *s, size_t len)
 	return p;
 }
 
-/* libosip2 takes its memory from the arena of the message being parsed; it has no context argument. Its free() does nothing, the
- * message goes as a whole. */
+/* libosip2 takes its memory from the arena of the message being parsed; it has no context argument. Its free() does
+ * nothing, the message goes as a whole. */
 static struct sip_arena *osip_arena;
 
 static void *osip_alloc_cb(size_t size)
@@ -163,12 +173,7 @@ void sip_msg_init(void)
 
 /* ---- parsing ---- */
 
-/*! Why a message is refused; NULL: it is not. */
-struct complaint {
-	uint16_t status;
-	const char *why;
-};
-#define BAD(text) (&(const struct complaint){ 400, text })
+/* The readers below fill the struct; they return what is wrong with a message (400), or NULL. */
 
 static struct sip_str line_str(const struct sip_line *line)
 {
@@ -256,7 +261,7 @@ static osip_message_t *parse_by_osip(struct sip_arena *arena, const struct sip_s
 	return osip;
 }
 
-static const struct complaint *read_cseq(struct sip_msg *m, struct sip_arena *arena)
+static const char *read_cseq(struct sip_msg *m, struct sip_arena *arena)
 {
 	struct sip_str v = line_str(sip_scan_find(m->scan, SIP_HDR_CSEQ)), num = v, method;
 
@@ -265,18 +270,18 @@ static const struct complaint *read_cseq(struct sip_msg *m, struct sip_arena *ar
 	method = sip_str_trim((struct sip_str){ v.s + num.len, v.len - num.len });
 	/* below 2^31, so that it can be counted up (RFC 3261 8.1.1.5) */
 	if (!sip_parse_u32(num, INT32_MAX, &m->cseq) || !method.len || method.s == num.s + num.len)
-		return BAD("Malformed CSeq");
+		return "Malformed CSeq";
 	if (!m->is_request) {
 		m->method = sip_method_by_name(method.s, method.len);
 		m->method_name = sip_arena_strndup(arena, method.s, method.len);
 		return NULL;
 	}
 	if (method.len != m->scan->method.len || memcmp(method.s, m->scan->method.s, method.len))
-		return BAD("CSeq does not match the method");
+		return "CSeq does not match the method";
 	return NULL;
 }
 
-static const struct complaint *read_max_forwards(struct sip_msg *m, struct sip_arena *arena)
+static const char *read_max_forwards(struct sip_msg *m, struct sip_arena *arena)
 {
 	const struct sip_line *line = sip_scan_find(m->scan, SIP_HDR_MAX_FORWARDS);
 	uint32_t v;
@@ -285,55 +290,55 @@ static const struct complaint *read_max_forwards(struct sip_msg *m, struct sip_a
 	if (!line)
 		return NULL;
 	if (!sip_parse_u32(line_str(line), 255, &v))
-		return BAD("Malformed Max-Forwards");
+		return "Malformed Max-Forwards";
 	m->max_forwards = v;
 	return NULL;
 }
 
-static const struct complaint *read_call_id(struct sip_msg *m, struct sip_arena *arena)
+static const char *read_call_id(struct sip_msg *m, struct sip_arena *arena)
 {
 	m->call_id = sip_scan_find(m->scan, SIP_HDR_CALL_ID)->value;
 	if (!m->call_id[0] || strchr(m->call_id, ' '))
-		return BAD("Malformed Call-ID");
+		return "Malformed Call-ID";
 	return NULL;
 }
 
-static const struct complaint *read_from_to(struct sip_msg *m, struct sip_arena *arena)
+static const char *read_from_to(struct sip_msg *m, struct sip_arena *arena)
 {
 	if (sip_name_addr_parse(arena, &m->from, line_str(sip_scan_find(m->scan, SIP_HDR_FROM))))
-		return BAD("Malformed From");
+		return "Malformed From";
 	if (sip_name_addr_parse(arena, &m->to, line_str(sip_scan_find(m->scan, SIP_HDR_TO))))
-		return BAD("Malformed To");
+		return "Malformed To";
 	return NULL;
 }
 
-static const struct complaint *read_contact(struct sip_msg *m, struct sip_arena *arena)
+static const char *read_contact(struct sip_msg *m, struct sip_arena *arena)
 {
 	struct sip_str list = line_str(sip_scan_find(m->scan, SIP_HDR_CONTACT)), first;
 
 	if (!sip_list_next(&list, &first) || sip_str_is(first, "*"))
 		return NULL;
 	if (sip_name_addr_parse(arena, &m->contact, first))
-		return BAD("Malformed Contact");
+		return "Malformed Contact";
 	m->has_contact = true;
 	return NULL;
 }
 
-static const struct complaint *read_ruri(struct sip_msg *m, struct sip_arena *arena)
+static const char *read_ruri(struct sip_msg *m, struct sip_arena *arena)
 {
 	const char *at, *p;
 
 	if (!m->is_request)
 		return NULL;
 	if (sip_uri_take_apart(arena, &m->ruri, m->scan->uri))
-		return BAD("Malformed Request-URI");
+		return "Malformed Request-URI";
 	/* headers are for links in web pages; in a request they would smuggle some in (RFC 4475 3.1.2.11) */
 	at = strchr(m->ruri.text, '@');
 	p = strchr(at ? at : m->ruri.text, '?');
-	return p ? BAD("Headers in the Request-URI") : NULL;
+	return p ? "Headers in the Request-URI" : NULL;
 }
 
-static const struct complaint *read_via_params(struct sip_msg *m, struct sip_arena *arena, struct sip_str params)
+static const char *read_via_params(struct sip_msg *m, struct sip_arena *arena, struct sip_str params)
 {
 	struct sip_via *via = &m->via;
 	struct sip_str name, value;
@@ -350,10 +355,10 @@ static const struct complaint *read_via_params(struct sip_msg *m, struct sip_are
 	}
 	/* the cookie tells a branch that is unique by itself (RFC 3261 17.2.3), so something has to follow it */
 	via->has_cookie = !strncmp(via->branch, "z9hG4bK", 7) && via->branch[7];
-	return rc ? BAD("Malformed Via") : NULL;
+	return rc ? "Malformed Via" : NULL;
 }
 
-static const struct complaint *read_via(struct sip_msg *m, struct sip_arena *arena)
+static const char *read_via(struct sip_msg *m, struct sip_arena *arena)
 {
 	struct sip_str list = line_str(sip_scan_find(m->scan, SIP_HDR_VIA)), first, params = {};
 	osip_via_t *via = osip_list_get(&m->osip->vias, 0);
@@ -361,15 +366,15 @@ static const struct complaint *read_via(struct sip_msg *m, struct sip_arena *are
 	const char *semi;
 
 	if (!via || !via->host || !via->protocol || !via->host[0] || !sip_list_next(&list, &first))
-		return BAD("Malformed Via");
+		return "Malformed Via";
 	m->n_via = osip_list_size(&m->osip->vias);
 	m->via.transport = via->protocol;
 	m->via.host = via->host;
 	if (via->port && !sip_parse_u32((struct sip_str){ via->port, strlen(via->port) }, 65535, &port))
-		return BAD("Malformed Via");
+		return "Malformed Via";
 	m->via.port = port;
 	if (!via->version || strcmp(via->version, "2.0"))
-		return BAD("Malformed Via");
+		return "Malformed Via";
 	semi = memchr(first.s, ';', first.len);
 	if (semi)
 		params = (struct sip_str){ semi, first.s + first.len - semi };
@@ -377,12 +382,12 @@ static const struct complaint *read_via(struct sip_msg *m, struct sip_arena *are
 }
 
 /* RFC 3261 8.1.3.3: in a response to us there is our own Via and nothing else. */
-static const struct complaint *check_response(struct sip_msg *m, struct sip_arena *arena)
+static const char *check_response(struct sip_msg *m, struct sip_arena *arena)
 {
-	return !m->is_request && m->n_via != 1 ? BAD("Not exactly one Via") : NULL;
+	return !m->is_request && m->n_via != 1 ? "Not exactly one Via" : NULL;
 }
 
-static const struct complaint *read_content_type(struct sip_msg *m, struct sip_arena *arena)
+static const char *read_content_type(struct sip_msg *m, struct sip_arena *arena)
 {
 	struct sip_str v = line_str(sip_scan_find(m->scan, SIP_HDR_CONTENT_TYPE));
 	size_t i, n = 0;
@@ -402,15 +407,15 @@ static const struct complaint *read_content_type(struct sip_msg *m, struct sip_a
 }
 
 /* RFC 3261 18.3: behind the body in a datagram there may be more bytes, to be ignored; a body cut short is an error. */
-static const struct complaint *read_body(struct sip_msg *m, struct sip_arena *arena, struct sip_str rest, bool is_stream)
+static const char *read_body(struct sip_msg *m, struct sip_arena *arena, struct sip_str rest, bool is_stream)
 {
 	const struct sip_line *line = sip_scan_find(m->scan, SIP_HDR_CONTENT_LENGTH);
 	uint32_t len = is_stream ? 0 : rest.len;
 
 	if (line && !sip_parse_u32(line_str(line), INT32_MAX, &len))
-		return BAD("Malformed Content-Length");
+		return "Malformed Content-Length";
 	if (len > rest.len)
-		return BAD("Body shorter than Content-Length");
+		return "Body shorter than Content-Length";
 	if (!len)
 		return NULL;
 	m->body = sip_arena_strndup(arena, rest.s, len);
@@ -418,14 +423,14 @@ static const struct complaint *read_body(struct sip_msg *m, struct sip_arena *ar
 	return NULL;
 }
 
-static const struct complaint *(*const readers[])(struct sip_msg *m, struct sip_arena *arena) = {
-	read_via, check_response,    read_from_to, read_call_id,     read_cseq,
+static const char *(*const readers[])(struct sip_msg *m, struct sip_arena *arena) = {
+	read_via,  check_response,    read_from_to, read_call_id,      read_cseq,
 	read_ruri, read_max_forwards, read_contact, read_content_type,
 };
 
-static const struct complaint *fill(struct sip_msg_block *b, const struct sip_scan *scan, struct sip_str rest, bool is_stream)
+static const char *fill(struct sip_msg_block *b, const struct sip_scan *scan, struct sip_str rest, bool is_stream)
 {
-	const struct complaint *bad = NULL;
+	const char *bad = NULL;
 	struct sip_msg *m = &b->m;
 	unsigned int i;
 
@@ -440,7 +445,7 @@ static const struct complaint *fill(struct sip_msg_block *b, const struct sip_sc
 	}
 	m->osip = parse_by_osip(&b->arena, m->scan);
 	if (!m->osip)
-		return BAD("Malformed message");
+		return "Malformed message";
 	for (i = 0; i < ARRAY_SIZE(readers) && !bad; i++)
 		bad = readers[i](m, &b->arena);
 	return bad ? bad : read_body(m, &b->arena, rest, is_stream);
@@ -482,7 +487,7 @@ enum sip_parse_result sip_msg_parse(void *ctx, struct sip_msg **msg, struct sip_
 				    size_t len, bool is_stream)
 {
 	const char *text = (const char *)buf;
-	const struct complaint *bad;
+	const char *bad;
 	struct sip_msg_block *b;
 	enum sip_parse_result rc;
 	struct sip_scan scan;
@@ -501,7 +506,7 @@ enum sip_parse_result sip_msg_parse(void *ctx, struct sip_msg **msg, struct sip_
 		return SIP_PARSE_OK;
 	}
 	talloc_free(b);
-	return refuse(ctx, reject, &scan, bad->status, bad->why);
+	return refuse(ctx, reject, &scan, 400, bad);
 }
 
 void sip_msg_free(struct sip_msg *msg)

@@ -226,7 +226,8 @@ static int uri_params(struct sip_arena *arena, struct sip_uri *uri, struct sip_s
 	return rc;
 }
 
-/* [user [":" password] "@"] hostport *(";" param) ["?" headers]. A "?" or ";" in front of the "@" belongs to the user. */
+/* [user [":" password] "@"] hostport *(";" param) ["?" headers]. A "?" or ";" in front of the "@" belongs to the user.
+ */
 static int take_apart_sip(struct sip_arena *arena, struct sip_uri *uri, struct sip_str rest)
 {
 	const char *at = memchr(rest.s, '@', rest.len), *p;

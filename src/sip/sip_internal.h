@@ -62,6 +62,7 @@ static inline void sip_hop_flow(const struct sip_hop *hop, struct sip_flow *flow
 struct sip_tx {
 	struct sip_writer w;
 	struct sip_flow to;
+	const char *agent;	      /*!< name of the header that says who we are */
 	char local[SIP_HOSTPORT_LEN]; /*!< how the other side sees us: host and port for Via and Contact */
 	char branch[SIP_BRANCH_LEN];  /*!< requests */
 };
@@ -162,14 +163,14 @@ struct sip_session {
 	struct osmo_fsm_inst *fi;
 	const struct sip_session_ops *ops; /*!< never NULL; sip_no_ops when there is no user */
 	void *data;
-	struct sip_uac_invite *out;
-	struct sip_uas_invite *in;
+	struct sip_uac_invite *out; /*!< NULL when none is pending */
+	struct sip_uas_invite *in;  /*!< NULL when none is pending */
 	struct sip_trx *bye;
 	struct llist_head forks;
 	struct llist_head infos;
 	struct sip_dialog dlg; /*!< of a UAC: only local parts and the first target until the 2xx */
 	bool outgoing;	       /*!< we made the call (and the Call-ID) */
-	bool told;	       /*!< the UA's user was told of it: so is its end */
+	bool released;	       /*!< the user has gone, or was told of the end */
 	uint8_t end_q850;      /*!< for a BYE that has to wait for the ACK */
 };
 
@@ -224,7 +225,7 @@ void sip_session_tx_bye(struct sip_session *s, uint8_t q850);
 	} while (0)
 
 /* sip_session_uac.c */
-int sip_uac_start(struct sip_session *s, const struct sip_invite *inv, const char *host);
+int sip_uac_start(struct sip_session *s, const struct sip_invite *inv, struct sip_tx *tx);
 void sip_uac_free(struct sip_session *s);
 void sip_uac_cancel(struct sip_session *s, uint8_t q850);
 int sip_uac_accept(struct sip_session *s, const struct sip_session_rx *rx);

@@ -1,1 +1,250 @@
-/* to be written */
+/* The server's side of an INVITE: the one that makes a session and re-INVITEs of the peer (RFC 3261 13.3, 14.2).
+ *
+ * The headers that each response copies are kept as text until the INVITE is done. A 2xx is repeated, T1 doubling to
+ * T2, until its ACK comes; that it never came is the session's business. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include <osmocom/core/talloc.h>
+
+#include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/timers.h>
+#include <osmocom/sipgw/base/token.h>
+
+#include "sip_internal.h"
+
+#define PROVISIONAL_AGAIN_MS 60000 /* so that proxies do not lose patience (13.3.1.1) */
+
+static bool is_first(const struct sip_session *s)
+{
+	return s->fi->state != SIP_SESSION_CONFIRMED;
+}
+
+/*! Forget their INVITE. A transaction without final response answers 500. */
+void sip_uas_free(struct sip_session *s)
+{
+	if (!s->in)
+		return;
+	osmo_timer_del(&s->in->timer);
+	if (s->in->trx)
+		sip_trx_detach(s->in->trx);
+	TALLOC_FREE(s->in);
+}
+
+static void cancelled(struct sip_trx *trx, const struct sip_msg *cancel, void *data)
+{
+	struct sip_uas_invite *in = data;
+	struct sip_session *s = in->s;
+	struct sip_session_info info = { .q850 = sip_msg_reason_q850(cancel), .text = "CANCEL" };
+
+	sip_uas_respond(s, 487, NULL, NULL);
+	if (is_first(s))
+		osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_CANCEL, &info);
+}
+
+static void failed(struct sip_trx *trx, enum sip_trx_end why, void *data)
+{
+	struct sip_uas_invite *in = data;
+	struct sip_session *s = in->s;
+	struct sip_session_info info = { .status = 503, .text = "response cannot be sent" };
+	bool answered = in->answered;
+
+	in->trx = NULL;
+	if (answered)
+		return; /* the missing ACK tells */
+	sip_uas_free(s);
+	if (is_first(s))
+		osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_CANCEL, &info);
+}
+
+static void gone(struct sip_trx *trx, void *data)
+{
+	struct sip_uas_invite *in = data;
+
+	in->trx = NULL;
+}
+
+static const struct sip_trx_ops uas_ops = {
+	.cancelled = cancelled,
+	.failed = failed,
+	.gone = gone,
+};
+
+/* The next repetition of the 2xx is due, or the end of it. */
+static void repeat_2xx(struct sip_uas_invite *in)
+{
+	struct sip_session *s = in->s;
+
+	in->left_ms -= in->interval_ms;
+	if (!in->left_ms || !in->trx) {
+		sip_uas_free(s);
+		osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_NO_ACK, NULL);
+		return;
+	}
+	sip_trx_repeat(in->trx);
+	in->interval_ms = OSMO_MIN(2 * in->interval_ms, timer_ms(sip_tdefs, T_SIP_T2));
+	in->interval_ms = OSMO_MIN(in->interval_ms, in->left_ms);
+	timer_start_ms(&in->timer, in->interval_ms);
+}
+
+static void timer_cb(void *data)
+{
+	struct sip_uas_invite *in = data;
+
+	if (in->answered) {
+		repeat_2xx(in);
+	} else if (is_first(in->s)) {
+		sip_trx_repeat(in->trx);
+		timer_start_ms(&in->timer, PROVISIONAL_AGAIN_MS);
+	} else {
+		LOG_SESSION(in->s, LOGL_NOTICE, "nobody decided about a re-INVITE: 500\n");
+		sip_uas_respond(in->s, 500, NULL, NULL);
+	}
+}
+
+static void start_2xx_timer(struct sip_uas_invite *in)
+{
+	in->answered = true;
+	in->left_ms = OSMO_MIN(timer_ms(sip_tdefs, T_SIP_H), timer_ms(sip_tdefs, T_SIP_L));
+	in->interval_ms = OSMO_MIN(timer_ms(sip_tdefs, T_SIP_T1), in->left_ms);
+	timer_start_ms(&in->timer, in->interval_ms);
+}
+
+/*! A server INVITE transaction begins: keep what its responses need, and say 100. The dialog exists. 0 or -ENOMEM. */
+int sip_uas_start(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req)
+{
+	struct sip_uas_invite *in;
+	struct sip_tx tx;
+	const char *head;
+	size_t len;
+
+	sip_tx_begin(&tx, sip_trx_flow(trx));
+	sip_write_response_head(&tx.w, req, 100, NULL, sip_dialog_str(&s->dlg, DLG_LOCAL_TAG), true);
+	head = memchr(tx.w.buf, '\n', tx.w.len);
+	if (!head || tx.w.overflow)
+		return -ENOMEM;
+	head++;
+	len = tx.w.buf + tx.w.len - head;
+	in = talloc_size(s, sizeof(*in) + len + 1);
+	if (!in)
+		return -ENOMEM;
+	talloc_set_name_const(in, "sip_uas_invite");
+	*in = (struct sip_uas_invite){ .s = s, .trx = trx, .cseq = req->cseq, .wants_offer = !req->body };
+	memcpy(in->head, head, len);
+	in->head[len] = '\0';
+	osmo_timer_setup(&in->timer, timer_cb, in);
+	s->in = in;
+	sip_trx_attach(trx, &uas_ops, in);
+	sip_tx_respond(trx, req, 100, NULL, NULL);
+	return 0;
+}
+
+/* The copied headers; Record-Route belongs into responses that make a dialog (12.1.1). */
+static void write_head(struct sip_writer *w, const char *head, bool with_rr)
+{
+	static const char rr[] = "Record-Route:";
+
+	while (*head) {
+		const char *next = strchr(head, '\n');
+		size_t len = next ? next + 1 - head : strlen(head);
+		if (with_rr || strncasecmp(head, rr, strlen(rr)) != 0)
+			sip_write_bytes(w, head, len);
+		head += len;
+	}
+}
+
+static void write_warning(struct sip_tx *tx, const char *text)
+{
+	char clean[128], *c;
+
+	snprintf(clean, sizeof(clean), "%s", text);
+	for (c = clean; *c; c++) {
+		if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ')
+			*c = '\'';
+	}
+	sip_write_header(&tx->w, "Warning", "399 %s \"%s\"", tx->local, clean);
+}
+
+/*! Respond to their INVITE. After a final response other than 2xx s->in is gone. \a end: what more to say, may be NULL.
+ * 0 or negative errno. */
+int sip_uas_respond(struct sip_session *s, uint16_t status, const char *sdp, const struct sip_end *end)
+{
+	struct sip_uas_invite *in = s->in;
+	bool forms_dialog = status > 100 && status < 300;
+	struct sip_tx tx;
+	int len, rc;
+
+	sip_tx_begin(&tx, sip_trx_flow(in->trx));
+	tx.agent = "Server";
+	sip_write_status_line(&tx.w, status, NULL);
+	write_head(&tx.w, in->head, forms_dialog);
+	if (forms_dialog) {
+		sip_tx_contact(&tx);
+		sip_write_header_str(&tx.w, "Allow", SIP_ALLOW);
+	}
+	if (end)
+		sip_tx_reason(&tx, end->q850);
+	if (end && end->text)
+		write_warning(&tx, end->text);
+	len = sip_tx_end(&tx, SIP_TYPE_SDP, sdp);
+	if (len < 0)
+		return len;
+
+	if (status < 200)
+		timer_start_ms(&in->timer, PROVISIONAL_AGAIN_MS);
+	else if (status < 300)
+		start_2xx_timer(in);
+	rc = sip_trx_respond(in->trx, status, tx.w.buf, len);
+	if (status >= 300)
+		sip_uas_free(s);
+	return rc;
+}
+
+/*! An ACK to a 2xx. */
+void sip_uas_rx_ack(struct sip_session *s, const struct sip_msg *ack)
+{
+	bool wants_offer;
+	struct sip_session_info info;
+
+	if (!s->in || !s->in->answered || ack->cseq != s->in->cseq)
+		return;
+	wants_offer = s->in->wants_offer;
+	if (s->in->trx)
+		sip_trx_acked(s->in->trx);
+	sip_uas_free(s);
+	sip_session_info_from(&info, ack);
+	if (is_first(s))
+		osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_ACK, &info);
+	else if (wants_offer)
+		sip_session_tell(s, acked, &info);
+}
+
+/*! Their re-INVITE; its CSeq and extensions are fine. */
+void sip_uas_rx_reinvite(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req)
+{
+	struct sip_session_info info;
+	char retry[32];
+
+	if (s->out && s->out->trx) {
+		sip_tx_respond(trx, req, 491, NULL, NULL);
+	} else if (s->in) {
+		snprintf(retry, sizeof(retry), "Retry-After: %u\r\n", token_u32() % 11);
+		sip_tx_respond(trx, req, 500, NULL, retry);
+	} else if (s->fi->state != SIP_SESSION_CONFIRMED) {
+		sip_tx_respond(trx, req, 481, NULL, NULL);
+	} else if (!sip_ua_refuse_content(trx, req, NULL)) {
+		if (sip_dialog_refresh(s, &s->dlg, req) < 0 || sip_uas_start(s, trx, req) < 0) {
+			sip_tx_respond(trx, req, 500, NULL, NULL);
+			return;
+		}
+		timer_start(&s->in->timer, sip_tdefs, T_SIP_H);
+		sip_session_info_from(&info, req);
+		if (s->ops->reoffer)
+			s->ops->reoffer(s, &info, s->data);
+		else
+			sip_uas_respond(s, 488, NULL, NULL);
+	}
+}

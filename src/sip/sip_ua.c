@@ -1,1 +1,278 @@
-/* to be written */
+/* The SIP user agent as an object: what it listens on, starting and stopping it, its counters.
+ *
+ * It owns transports, transactions, sessions and peers. Stopping ends whatever is left without another word on the
+ * wire; whoever wants calls ended politely ends the sessions first and waits until sip_ua_idle(). */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include <osmocom/core/talloc.h>
+
+#include <osmocom/sipgw/base/log.h>
+
+#include "sip_internal.h"
+
+#define DEFAULT_ADDR	     "0.0.0.0"
+#define DEFAULT_PORT	     5060
+#define DEFAULT_MAX_SESSIONS 20000
+#define LOG_INTERVAL_S	     10
+
+static const struct rate_ctr_desc ua_ctr_desc[] = {
+	[SIP_CTR_RX] = { "rx", "Messages received" },
+	[SIP_CTR_TX] = { "tx", "Messages sent" },
+	[SIP_CTR_TX_FAILED] = { "tx:failed", "Messages that could not be sent" },
+	[SIP_CTR_RETRANS_TX] = { "retrans:tx", "Messages sent again because no response or ACK came" },
+	[SIP_CTR_RETRANS_RX] = { "retrans:rx", "Messages received again" },
+	[SIP_CTR_RX_MALFORMED] = { "rx:malformed", "Messages that are no SIP or break its rules" },
+	[SIP_CTR_RX_REJECTED] = { "rx:rejected", "Requests outside of calls that were refused" },
+	[SIP_CTR_RX_STRAY] = { "rx:stray", "Responses and ACKs that belong to nothing" },
+	[SIP_CTR_RX_UNKNOWN_SOURCE] = { "rx:unknown_source", "Requests from addresses that are no peer's" },
+	[SIP_CTR_TRX_TIMEOUT] = { "trx:timeout", "Transactions that got no response or ACK in time" },
+	[SIP_CTR_REFUSED_LIMIT] = { "refused:limit", "Calls refused because there are too many" },
+};
+
+static const struct rate_ctr_group_desc ua_ctrg_desc = {
+	.group_name_prefix = "sip",
+	.group_description = "SIP user agent",
+	.class_id = OSMO_STATS_CLASS_GLOBAL,
+	.num_ctr = ARRAY_SIZE(ua_ctr_desc),
+	.ctr_desc = ua_ctr_desc,
+};
+
+/*! True if a line may be written now; then \a n is how many events there were since the last one, this one included. */
+bool sip_log_limit_pass(struct sip_log_limit *limit, unsigned int *n)
+{
+	struct timespec now;
+
+	limit->n++;
+	osmo_clock_gettime(CLOCK_MONOTONIC, &now);
+	if (limit->last.tv_sec && now.tv_sec - limit->last.tv_sec < LOG_INTERVAL_S)
+		return false;
+	limit->last = now;
+	*n = limit->n;
+	limit->n = 0;
+	return true;
+}
+
+static int ua_destructor(struct sip_ua *ua)
+{
+	sip_ua_stop(ua);
+	while (!llist_empty(&ua->peers))
+		sip_peer_free(llist_first_entry(&ua->peers, struct sip_peer, entry));
+	rate_ctr_group_free(ua->ctrs);
+	return 0;
+}
+
+/*! A user agent without peers, not listening yet. NULL when out of memory. Freed by talloc_free(). */
+struct sip_ua *sip_ua_alloc(void *ctx, const struct sip_ua_ops *ops)
+{
+	static unsigned int next_idx;
+	struct sip_ua *ua = talloc_zero(ctx, struct sip_ua);
+
+	if (!ua)
+		return NULL;
+	ua->ops = *ops;
+	ua->max_sessions = DEFAULT_MAX_SESSIONS;
+	ua->refuse_unknown = true;
+	INIT_LLIST_HEAD(&ua->binds);
+	INIT_LLIST_HEAD(&ua->peers);
+	INIT_LLIST_HEAD(&ua->sessions);
+	hash_init(ua->by_call_id);
+	ua->ctrs = rate_ctr_group_alloc(ua, &ua_ctrg_desc, next_idx++);
+	if (!ua->ctrs) {
+		talloc_free(ua);
+		return NULL;
+	}
+	sip_msg_init();
+	talloc_set_destructor(ua, ua_destructor);
+	return ua;
+}
+
+/* ---- what it listens on ---- */
+
+static int parse_addr(struct osmo_sockaddr *addr, const char *str, uint16_t port)
+{
+	*addr = (struct osmo_sockaddr){};
+	if (inet_pton(AF_INET, str, &addr->u.sin.sin_addr) == 1)
+		addr->u.sin.sin_family = AF_INET;
+	else if (inet_pton(AF_INET6, str, &addr->u.sin6.sin6_addr) == 1)
+		addr->u.sin6.sin6_family = AF_INET6;
+	else
+		return -EINVAL;
+	osmo_sockaddr_set_port(&addr->u.sa, port);
+	return 0;
+}
+
+static struct sip_ua_bind *bind_find(const struct sip_ua *ua, const char *addr, uint16_t port)
+{
+	struct sip_ua_bind *bind;
+
+	llist_for_each_entry (bind, &ua->binds, entry) {
+		if (bind->port == port && strcmp(bind->addr, addr) == 0)
+			return bind;
+	}
+	return NULL;
+}
+
+/* The same address twice is one. A running UA takes it up at its next start. */
+int sip_ua_bind_add(struct sip_ua *ua, const char *addr, uint16_t port)
+{
+	struct sip_ua_bind *bind;
+	struct osmo_sockaddr parsed;
+
+	if (parse_addr(&parsed, addr, port) < 0 || !port)
+		return -EINVAL;
+	if (bind_find(ua, addr, port))
+		return 0;
+	bind = talloc_zero(ua, struct sip_ua_bind);
+	if (!bind)
+		return -ENOMEM;
+	bind->addr = talloc_strdup(bind, addr);
+	bind->port = port;
+	llist_add_tail(&bind->entry, &ua->binds);
+	return 0;
+}
+
+/*! 0, or -ENOENT. */
+int sip_ua_bind_del(struct sip_ua *ua, const char *addr, uint16_t port)
+{
+	struct sip_ua_bind *bind = bind_find(ua, addr, port);
+
+	if (!bind)
+		return -ENOENT;
+	llist_del(&bind->entry);
+	talloc_free(bind);
+	return 0;
+}
+
+/* ---- start, stop ---- */
+
+static const char *bind_trouble(int rc)
+{
+	switch (rc) {
+	case -EADDRINUSE:
+		return "the address is in use: another SIP program, or another osmo-sipgw, listens there";
+	case -EADDRNOTAVAIL:
+		return "this machine does not have the address";
+	case -EACCES:
+		return "not permitted";
+	default:
+		return strerror(-rc);
+	}
+}
+
+static int listen_on(struct sip_ua *ua, const char *addr, uint16_t port, const char **why)
+{
+	struct osmo_sockaddr local;
+	int rc = parse_addr(&local, addr, port);
+
+	if (rc == 0)
+		rc = sip_transport_listen(ua->tps, SIP_TP_UDP, &local);
+	if (rc < 0)
+		*why = talloc_asprintf(ua, "SIP cannot listen on UDP %s port %u: %s", addr, port, bind_trouble(rc));
+	return rc;
+}
+
+static int listen_on_all(struct sip_ua *ua, const char **why)
+{
+	struct sip_ua_bind *bind;
+	int rc;
+
+	if (llist_empty(&ua->binds))
+		return listen_on(ua, DEFAULT_ADDR, DEFAULT_PORT, why);
+	llist_for_each_entry (bind, &ua->binds, entry) {
+		rc = listen_on(ua, bind->addr, bind->port, why);
+		if (rc < 0)
+			return rc;
+		bind->open = true;
+	}
+	return 0;
+}
+
+int sip_ua_start(struct sip_ua *ua, const char **why)
+{
+	struct sip_trxs_ops trx_ops = {
+		.request = sip_ua_rx_request,
+		.stray_response = sip_ua_rx_stray,
+		.data = ua,
+	};
+	int rc;
+
+	if (ua->started)
+		return 0;
+	ua->trxs = sip_trxs_alloc(ua, &trx_ops);
+	ua->tps = sip_transports_alloc(ua, sip_ua_rx, ua);
+	sip_trxs_set_ctrs(ua->trxs, ua->ctrs);
+	sip_transports_set_ctrs(ua->tps, ua->ctrs);
+	ua->started = true;
+	rc = listen_on_all(ua, why);
+	if (rc < 0)
+		sip_ua_stop(ua);
+	return rc;
+}
+
+/* Users of sessions are told, so that nobody is left with a pointer to one. */
+static void drop_sessions(struct sip_ua *ua)
+{
+	static const struct sip_session_info info = { .status = 503, .text = "SIP is being stopped" };
+
+	while (!llist_empty(&ua->sessions)) {
+		struct sip_session *s = llist_first_entry(&ua->sessions, struct sip_session, entry);
+		sip_session_tell_ended(s, &info);
+		osmo_fsm_inst_term(s->fi, OSMO_FSM_TERM_REQUEST, NULL);
+	}
+}
+
+void sip_ua_stop(struct sip_ua *ua)
+{
+	struct sip_ua_bind *bind;
+
+	if (!ua->started)
+		return;
+	drop_sessions(ua);
+	sip_trxs_free_all(ua->trxs);
+	sip_transports_free(ua->tps);
+	ua->trxs = NULL;
+	ua->tps = NULL;
+	ua->started = false;
+	llist_for_each_entry (bind, &ua->binds, entry)
+		bind->open = false;
+}
+
+bool sip_ua_idle(const struct sip_ua *ua)
+{
+	return !ua->started || (ua->n_sessions == 0 && sip_trxs_n_pending(ua->trxs) == 0);
+}
+
+void sip_ua_set_max_sessions(struct sip_ua *ua, unsigned int max)
+{
+	ua->max_sessions = max;
+}
+
+void sip_ua_set_refuse_unknown(struct sip_ua *ua, bool refuse)
+{
+	ua->refuse_unknown = refuse;
+}
+
+struct llist_head *sip_ua_peers(struct sip_ua *ua)
+{
+	return &ua->peers;
+}
+
+struct rate_ctr_group *sip_ua_ctrs(const struct sip_ua *ua)
+{
+	return ua->ctrs;
+}
+
+struct llist_head *sip_ua_binds(struct sip_ua *ua)
+{
+	return &ua->binds;
+}
+
+void sip_ua_get_counts(const struct sip_ua *ua, unsigned int *n_sessions, unsigned int *n_transactions)
+{
+	*n_sessions = ua->n_sessions;
+	*n_transactions = ua->trxs ? sip_trxs_count(ua->trxs) : 0;
+}

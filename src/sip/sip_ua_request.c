@@ -1,1 +1,362 @@
-/* to be written */
+/* The door: every message comes in here; requests that belong to no dialog are decided about in the order of RFC
+ * 3261 8.2.
+ *
+ * Requests from unknown sources are refused before a transaction is made for them: they cost a parse and, at most, one
+ * datagram, and leave nothing behind. Only what knows the tag of one of our dialogs may come from elsewhere. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include <osmocom/core/select.h>
+#include <osmocom/core/talloc.h>
+
+#include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/token.h>
+
+#include "sip_internal.h"
+
+static const enum sip_method allowed[] = { SIP_INVITE, SIP_ACK, SIP_CANCEL, SIP_BYE, SIP_OPTIONS, SIP_INFO };
+
+static void count(const struct sip_ua *ua, enum sip_ua_ctr ctr)
+{
+	rate_ctr_inc2(ua->ctrs, ctr);
+}
+
+/* A To tag that is the same for each repetition of the request (8.2.6.2, 8.2.7), without keeping it. */
+static const char *tag_for(char buf[SIP_TAG_LEN], const struct sip_msg *req)
+{
+	uint64_t hash = token_hash_add(token_hash_str(req->call_id), req->via.branch, strlen(req->via.branch));
+
+	snprintf(buf, SIP_TAG_LEN, "%016llx", (unsigned long long)hash);
+	return buf;
+}
+
+static void refuse(struct sip_ua *ua, struct sip_trx *trx, const struct sip_msg *req, uint16_t status, const char *more)
+{
+	char tag[SIP_TAG_LEN];
+
+	count(ua, SIP_CTR_RX_REJECTED);
+	sip_tx_respond(trx, req, status, tag_for(tag, req), more);
+}
+
+/*! The session that has a dialog for this request, NULL if none. */
+struct sip_session *sip_ua_session_by_request(const struct sip_ua *ua, const struct sip_msg *req,
+					      const struct osmo_sockaddr *from)
+{
+	struct sip_session *s;
+	struct sip_fork *fork;
+
+	/* An INVITE without To tag is a new call, but for peers that have no tags at all. */
+	bool may_be_new = req->method == SIP_INVITE && !req->to.tag[0] && req->from.tag[0];
+
+	if (may_be_new)
+		return NULL;
+	hash_for_each_possible (ua->by_call_id, s, by_call_id, token_hash_str(req->call_id)) {
+		if (sip_dialog_matches(&s->dlg, req, from))
+			return s;
+		llist_for_each_entry (fork, &s->forks, entry) {
+			if (sip_dialog_matches(&fork->dlg, req, from))
+				return s;
+		}
+	}
+	return NULL;
+}
+
+/* ---- checks ---- */
+
+bool sip_ua_refuse_extension(struct sip_trx *trx, const struct sip_msg *req, const char *to_tag)
+{
+	const char *require = sip_msg_header(req, "Require", 0);
+	char more[256];
+
+	if (!require || !require[0])
+		return false;
+	snprintf(more, sizeof(more) - 2, "Unsupported: %s", require);
+	strcat(more, "\r\n");
+	sip_tx_respond(trx, req, 420, to_tag, more);
+	return true;
+}
+
+static bool body_is_optional(const struct sip_msg *req)
+{
+	const char *disposition = sip_msg_header(req, "Content-Disposition", 0);
+
+	return disposition && strstr(disposition, "handling=optional");
+}
+
+bool sip_ua_refuse_content(struct sip_trx *trx, const struct sip_msg *req, const char *to_tag)
+{
+	const char *encoding = sip_msg_header(req, "Content-Encoding", 0);
+
+	if (!req->body || !req->body_len || body_is_optional(req))
+		return false;
+	if (encoding && strcasecmp(encoding, "identity") != 0)
+		sip_tx_respond(trx, req, 415, to_tag, "Accept-Encoding: identity\r\n");
+	else if (strcmp(req->content_type, SIP_TYPE_SDP) != 0)
+		sip_tx_respond(trx, req, 415, to_tag, "Accept: " SIP_TYPE_SDP "\r\n");
+	else
+		return false;
+	return true;
+}
+
+static bool check_method(struct sip_ua *ua, struct sip_trx *trx, const struct sip_msg *req)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(allowed); i++) {
+		if (allowed[i] == req->method)
+			return false;
+	}
+	refuse(ua, trx, req, 405, "Allow: " SIP_ALLOW "\r\n");
+	return true;
+}
+
+/* In a dialog by its looks, but there is none (12.2.2); nothing else than INVITE and OPTIONS makes sense outside of
+ * one. */
+static bool check_dialog(struct sip_ua *ua, struct sip_trx *trx, const struct sip_msg *req)
+{
+	if (!req->to.tag[0] && (req->method == SIP_INVITE || req->method == SIP_OPTIONS))
+		return false;
+	refuse(ua, trx, req, 481, NULL);
+	return true;
+}
+
+/* We are no proxy, but a loop of proxies may end at us (16.3). OPTIONS with 0 is how one asks who is here (11). */
+static bool check_max_forwards(struct sip_ua *ua, struct sip_trx *trx, const struct sip_msg *req)
+{
+	if (req->max_forwards != 0 || req->method == SIP_OPTIONS)
+		return false;
+	refuse(ua, trx, req, 483, NULL);
+	return true;
+}
+
+static bool check_scheme(struct sip_ua *ua, struct sip_trx *trx, const struct sip_msg *req)
+{
+	if (strcmp(req->ruri.scheme, "sip") == 0 || strcmp(req->ruri.scheme, "tel") == 0)
+		return false;
+	refuse(ua, trx, req, 416, NULL);
+	return true;
+}
+
+static bool check_merged(struct sip_ua *ua, struct sip_trx *trx, const struct sip_msg *req)
+{
+	if (!sip_trxs_is_merged(ua->trxs, trx))
+		return false;
+	refuse(ua, trx, req, 482, NULL);
+	return true;
+}
+
+static bool check_extension(struct sip_ua *ua, struct sip_trx *trx, const struct sip_msg *req)
+{
+	char tag[SIP_TAG_LEN];
+
+	if (!sip_ua_refuse_extension(trx, req, tag_for(tag, req)))
+		return false;
+	count(ua, SIP_CTR_RX_REJECTED);
+	return true;
+}
+
+static bool check_content(struct sip_ua *ua, struct sip_trx *trx, const struct sip_msg *req)
+{
+	char tag[SIP_TAG_LEN];
+
+	if (req->method != SIP_INVITE || !sip_ua_refuse_content(trx, req, tag_for(tag, req)))
+		return false;
+	count(ua, SIP_CTR_RX_REJECTED);
+	return true;
+}
+
+/* True: refused. */
+static bool (*const checks[])(struct sip_ua *ua, struct sip_trx *trx, const struct sip_msg *req) = {
+	check_method, check_dialog, check_max_forwards, check_scheme, check_merged, check_extension, check_content,
+};
+
+/* ---- a new call ---- */
+
+static bool is_anonymous(const struct sip_msg *req)
+{
+	return strcasecmp(req->from.uri.host, "anonymous.invalid") == 0 ||
+	       strcasecmp(req->from.uri.user, "anonymous") == 0 || sip_msg_header_has_token(req, "Privacy", "id") ||
+	       sip_msg_header_has_token(req, "Privacy", "user");
+}
+
+/* The user part without its parameters (RFC 3966 5.1.1 puts them there). */
+static const char *user_of(char *buf, size_t len, const struct sip_uri *uri)
+{
+	snprintf(buf, len, "%.*s", (int)strcspn(uri->user, ";"), uri->user);
+	return buf;
+}
+
+static void tell_incoming(struct sip_session *s, const struct sip_msg *req)
+{
+	char called[256], calling[256];
+	bool anonymous = is_anonymous(req);
+	struct sip_invite inv = {
+		.called_user = user_of(called, sizeof(called), &req->ruri),
+		.calling_user = anonymous ? "" : user_of(calling, sizeof(calling), &req->from.uri),
+		.calling_name = anonymous ? "" : req->from.display,
+		.calling_anonymous = anonymous,
+		.sdp = req->body && strcmp(req->content_type, SIP_TYPE_SDP) == 0 ? req->body : NULL,
+	};
+	static const struct sip_end nobody = { .status = 480 };
+	struct sip_ua *ua = s->ua;
+
+	LOG_SESSION(s, LOGL_INFO, "INVITE for '%s' from '%s'\n", inv.called_user, inv.calling_user);
+	if (ua->ops.incoming)
+		ua->ops.incoming(s, s->peer, &inv, ua->ops.data);
+	else
+		sip_session_end(s, &nobody);
+}
+
+static void rx_invite(struct sip_ua *ua, struct sip_trx *trx, const struct sip_msg *req, const struct sip_flow *from,
+		      struct sip_peer *peer)
+{
+	struct sip_session *s;
+	char tag[SIP_TAG_LEN];
+
+	if (ua->n_sessions >= ua->max_sessions) {
+		count(ua, SIP_CTR_REFUSED_LIMIT);
+		refuse(ua, trx, req, 503, "Retry-After: 5\r\n");
+		return;
+	}
+	s = sip_session_alloc(ua, peer, SIP_SESSION_INCOMING);
+	if (!s) {
+		refuse(ua, trx, req, 500, NULL);
+		return;
+	}
+	if (sip_dialog_from_request(s, &s->dlg, req, from, token_hex(tag, SIP_TAG_LEN - 1)) < 0 ||
+	    sip_uas_start(s, trx, req) < 0) {
+		osmo_fsm_inst_term(s->fi, OSMO_FSM_TERM_ERROR, NULL);
+		refuse(ua, trx, req, 400, NULL);
+		return;
+	}
+	sip_session_link(s);
+	rate_ctr_inc2(peer->ctrs, SIP_PEER_CTR_IN);
+	tell_incoming(s, req);
+}
+
+static void rx_options(struct sip_trx *trx, const struct sip_msg *req)
+{
+	char tag[SIP_TAG_LEN];
+
+	sip_tx_respond(trx, req, 200, tag_for(tag, req),
+		       "Allow: " SIP_ALLOW "\r\nAccept: " SIP_TYPE_SDP "\r\nSupported:\r\n");
+}
+
+/*! For struct sip_trxs_ops: a new request, or, without transaction, an ACK to a 2xx. */
+void sip_ua_rx_request(void *data, struct sip_trx *trx, const struct sip_msg *req, const struct sip_flow *from)
+{
+	struct sip_ua *ua = data;
+	struct sip_session *s = sip_ua_session_by_request(ua, req, &from->remote);
+	struct sip_peer *peer;
+	unsigned int i;
+
+	if (s) {
+		sip_session_rx_request(s, trx, req, from);
+		return;
+	}
+	if (!trx) {
+		count(ua, SIP_CTR_RX_STRAY);
+		return;
+	}
+	for (i = 0; i < ARRAY_SIZE(checks); i++) {
+		if (checks[i](ua, trx, req))
+			return;
+	}
+	peer = sip_peer_by_addr(ua, &from->remote);
+	if (!peer)
+		refuse(ua, trx, req, 403, NULL);
+	else if (req->method == SIP_INVITE)
+		rx_invite(ua, trx, req, from, peer);
+	else
+		rx_options(trx, req);
+}
+
+/*! For struct sip_trxs_ops. Only a 2xx to an INVITE still wants something from us. */
+void sip_ua_rx_stray(void *data, const struct sip_msg *resp, const struct sip_flow *from)
+{
+	if (resp->method == SIP_INVITE && resp->status >= 200 && resp->status < 300)
+		sip_uac_rx_late_2xx(data, resp, from);
+}
+
+/* ---- bytes from the transports ---- */
+
+/* 403 without a transaction (8.2.7). */
+static void refuse_unknown(struct sip_ua *ua, struct sip_msg *req, const struct sip_flow *from)
+{
+	char tag[SIP_TAG_LEN], buf[SIP_HOSTPORT_LEN];
+	struct sip_tx tx;
+	unsigned int n;
+	int len;
+
+	count(ua, SIP_CTR_RX_UNKNOWN_SOURCE);
+	if (sip_log_limit_pass(&ua->unknown_limit, &n)) {
+		sip_hostport_buf(buf, sizeof(buf), &from->remote);
+		LOGP(DSIP, LOGL_NOTICE,
+		     "%u request(s) from addresses that are no peer's refused, the last one: %s from %s\n", n,
+		     req->method_name, buf);
+	}
+	if (!ua->refuse_unknown || req->method == SIP_ACK)
+		return;
+	sip_msg_set_source(req, &from->remote);
+	sip_tx_begin(&tx, from);
+	tx.agent = "Server";
+	sip_write_response_head(&tx.w, req, 403, NULL, tag_for(tag, req), false);
+	len = sip_tx_end(&tx, NULL, NULL);
+	if (len > 0)
+		sip_transport_send(from, tx.w.buf, len);
+}
+
+static void rx_malformed(struct sip_ua *ua, const struct sip_flow *from, const struct sip_reject *reject)
+{
+	char hostport[SIP_HOSTPORT_LEN], buf[4096];
+	unsigned int n;
+	int len;
+
+	count(ua, SIP_CTR_RX_MALFORMED);
+	if (sip_log_limit_pass(&ua->malformed_limit, &n)) {
+		sip_hostport_buf(hostport, sizeof(hostport), &from->remote);
+		LOGP(DSIP, LOGL_NOTICE, "%u malformed message(s), the last one from %s%s%s\n", n, hostport,
+		     reject ? ": " : "", reject ? reject->why : "");
+	}
+	if (!reject || !sip_peer_by_addr(ua, &from->remote))
+		return;
+	len = sip_reject_write(buf, sizeof(buf), reject);
+	if (len > 0)
+		sip_transport_send(from, buf, len);
+}
+
+static bool is_welcome(const struct sip_ua *ua, const struct sip_msg *msg, const struct sip_flow *from)
+{
+	return !msg->is_request || sip_peer_by_addr(ua, &from->remote) ||
+	       sip_ua_session_by_request(ua, msg, &from->remote);
+}
+
+/*! For the transports: one datagram, or one message of a stream. */
+void sip_ua_rx(void *data, const struct sip_flow *from, const uint8_t *buf, size_t len)
+{
+	struct sip_ua *ua = data;
+	struct sip_reject reject = {};
+	struct sip_msg *msg = NULL;
+
+	switch (sip_msg_parse(ua, &msg, &reject, buf, len, from->tp->ops->reliable)) {
+	case SIP_PARSE_KEEPALIVE:
+		break;
+	case SIP_PARSE_DROP:
+		rx_malformed(ua, from, NULL);
+		break;
+	case SIP_PARSE_REJECT:
+		rx_malformed(ua, from, &reject);
+		talloc_free(reject.response_head);
+		break;
+	case SIP_PARSE_OK:
+		if (is_welcome(ua, msg, from))
+			sip_trxs_rx(ua->trxs, msg, from);
+		else
+			refuse_unknown(ua, msg, from);
+		sip_msg_free(msg);
+		break;
+	}
+}

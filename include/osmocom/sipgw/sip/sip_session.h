@@ -62,7 +62,7 @@ void sip_session_set_user(struct sip_session *s, const struct sip_session_ops *o
 int sip_session_provisional(struct sip_session *s, uint16_t status, const char *sdp);	/*!< UAS: 180, 183 */
 int sip_session_answer(struct sip_session *s, const char *sdp);				/*!< UAS: 200 */
 int sip_session_reply(struct sip_session *s, uint16_t status, const char *sdp);		/*!< to the pending reoffer() */
-/*! The outcome is told by reanswered(). -EAGAIN: a re-INVITE is pending either way, nothing is sent and told; -EINVAL: not confirmed. */
+/*! The outcome is told by reanswered(). -EAGAIN: a re-INVITE is pending either way, nothing is sent and told; -EINVAL: not confirmed, or no SDP. */
 int sip_session_reinvite(struct sip_session *s, const char *sdp);
 int sip_session_info_send(struct sip_session *s, const char *content_type, const char *body);
 /*! End it from our side by what its state asks for (final response, CANCEL, BYE). No callback comes any more; \a s is gone for the user. */

@@ -167,6 +167,7 @@ static void handle_options(int argc, char **argv)
 
 static void report_memory(void)
 {
+	talloc_report(tall_vty_ctx, stderr);
 	talloc_report(tall_lib_ctx, stderr);
 	talloc_report_full(tall_sipgw_ctx, stderr);
 }
@@ -187,6 +188,7 @@ static void on_signal(struct osmo_signalfd *osfd, const struct signalfd_siginfo 
 		report_memory();
 		break;
 	case SIGUSR2:
+		talloc_report_full(tall_vty_ctx, stderr);
 		talloc_report_full(tall_lib_ctx, stderr);
 		break;
 	}
@@ -278,6 +280,7 @@ static void end(void)
 	talloc_free(tall_sipgw_ctx);
 	telnet_exit();
 	log_fini();
+	talloc_free(tall_vty_ctx);
 	talloc_free(tall_lib_ctx);
 	talloc_free(OTC_GLOBAL);
 	talloc_report_full(NULL, stderr);

@@ -182,8 +182,10 @@ static void show_one(struct vty *vty, struct mgw *mgw)
 	if (info.last_error_code)
 		vty_out(vty, "  Last refusal: %d %s%s", info.last_error_code, info.last_error, VTY_NEWLINE);
 	if (info.state == MGW_ST_DOWN)
-		vty_out(vty, "  To do: osmo-mgw has to run there with 'mgcp' / 'bind ip %s', 'bind port %u'.%s",
-			cfg->remote_addr, cfg->remote_port, VTY_NEWLINE);
+		vty_out(vty,
+			"  To do: osmo-mgw has to run there, with these lines in its node 'mgcp':%s"
+			"           bind ip %s%s           bind port %u%s",
+			VTY_NEWLINE, cfg->remote_addr, VTY_NEWLINE, cfg->remote_port, VTY_NEWLINE);
 	if (info.last_error_code == 500)
 		vty_out(vty, "  To do: compare 'endpoint-domain %s' with 'mgcp' / 'domain' of the gateway.%s",
 			cfg->domain, VTY_NEWLINE);

@@ -49,13 +49,14 @@ static void show_advice(struct vty *vty, const struct mncc_link_info *info)
 {
 	if (info->state == MNCC_LINK_ST_DOWN || info->state == MNCC_LINK_ST_CONNECTING)
 		vty_out(vty,
-			"  To do: osmo-msc has to run with 'mncc external %s' in its node 'msc',%s"
+			"  To do: osmo-msc has to run, with our socket in its node 'msc':%s"
+			"           mncc external %s%s"
 			"         and our user needs write permission on that socket.%s",
-			info->path, VTY_NEWLINE, VTY_NEWLINE);
+			VTY_NEWLINE, info->path, VTY_NEWLINE, VTY_NEWLINE);
 	if (info->state == MNCC_LINK_ST_HELLO)
 		vty_out(vty,
-			"  To do: the MSC accepted us, but said no HELLO. It serves one client at a time:%s"
-			"         is another one (osmo-sip-connector) connected?%s",
+			"  To do: the MSC accepted us, but said no HELLO. It serves one client at a%s"
+			"         time: is another one (osmo-sip-connector) connected?%s",
 			VTY_NEWLINE, VTY_NEWLINE);
 }
 

@@ -51,14 +51,15 @@ static int go_parent(struct vty *vty)
 	return 0;
 }
 
+/* Before a configuration is written: 0 stops it. */
 static int config_is_consistent(struct vty *vty)
 {
 	char why[256];
 
 	if (sipgw_config_check(vty_gw, why, sizeof(why)) == 0)
-		return 0;
+		return 1;
 	vty_out(vty, "%% %s%s", why, VTY_NEWLINE);
-	return -EINVAL;
+	return 0;
 }
 
 struct vty_app_info sipgw_vty_info = {
@@ -84,9 +85,9 @@ int vty_expect_func(struct cmd_element *self, struct vty *vty, int argc, const c
 /*! Is \a arg an IPv4 or IPv6 address? If not, that is said. */
 bool vty_arg_is_ip(struct vty *vty, const char *arg)
 {
-	struct osmo_sockaddr_str addr;
+	struct in6_addr buf;
 
-	if (osmo_sockaddr_str_from_str(&addr, arg, 0) == 0)
+	if (inet_pton(AF_INET, arg, &buf) == 1 || inet_pton(AF_INET6, arg, &buf) == 1)
 		return true;
 	vty_out(vty, "%% Not an IP address: '%s'; expected e.g. 192.0.2.1 or 2001:db8::1%s", arg, VTY_NEWLINE);
 	return false;

@@ -1,0 +1,515 @@
+#!/usr/bin/env python3
+"""The real daemon as its operator meets it: arguments, signals, VTY transcripts, the configuration written and read again.
+
+usage: vty_test.py TEST [ARGUMENT]      (SIPGW=path of osmo-sipgw)
+
+Each test has a loopback address of its own, so that tests may run at the same time. The peers are small stand-ins: a listener that says HELLO
+for the MSC, a socket that says 200 to every command for the media gateway.
+
+SPDX-License-Identifier: AGPL-3.0-or-later
+Copyright (C) 2026 the osmo-sipgw authors
+"""
+import difflib
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import xml.etree.ElementTree as ET
+
+SRC = os.path.dirname(os.path.abspath(__file__))
+SIPGW = os.environ.get("SIPGW", "osmo-sipgw")
+PROMPT = re.compile(r"(?:^|\r?\n)(OsmoSIPgw(?:\([\w-]+\))?[>#] )$")
+TESTS = {}
+
+
+class Failed(Exception):
+	"""What a test expected did not happen."""
+
+
+def test(fn):
+	TESTS[fn.__name__] = fn
+	return fn
+
+
+def expect(cond, what):
+	if not cond:
+		raise Failed(what)
+
+
+def wait_for(cond, what, timeout=20.0):
+	end = time.monotonic() + timeout
+	while time.monotonic() < end:
+		if cond():
+			return
+		time.sleep(0.02)
+	raise Failed("waited in vain for " + what)
+
+
+class Setup:
+	"""A directory and an address of one test, and everything that was started for it."""
+
+	def __init__(self, name):
+		self.dir = tempfile.mkdtemp(prefix="vty-")
+		self.ip = "127.0.91.%d" % (sorted(TESTS).index(name) + 1)
+		self.mncc = os.path.join(self.dir, "mncc")
+		self.daemons = []
+
+	def path(self, name):
+		return os.path.join(self.dir, name)
+
+	def write(self, name, text):
+		with open(self.path(name), "w", encoding="utf-8") as f:
+			f.write(text)
+		return self.path(name)
+
+	def minimal(self, more=""):
+		"""A configuration with our addresses and nothing else to speak of."""
+		return (f"line vty\n bind {self.ip} 4256\n"
+			f"mncc\n socket-path {self.mncc}\n"
+			f"mgw default\n remote-ip {self.ip}\n"
+			f"sip\n bind {self.ip} 5060\n" + more)
+
+	def run(self, *args, timeout=20):
+		"""Run to the end: (exit code, stdout, stderr)"""
+		p = subprocess.run([SIPGW, *args], cwd=self.dir, capture_output=True, text=True, timeout=timeout, check=False)
+		return p.returncode, p.stdout, p.stderr
+
+	def start(self, config, *args):
+		"""Start the daemon with this configuration; it is ready when its VTY is."""
+		d = Daemon(self, self.write("osmo-sipgw.cfg", config), args)
+		self.daemons.append(d)
+		d.wait_ready()
+		return d
+
+	def close(self):
+		for d in self.daemons:
+			d.kill()
+		shutil.rmtree(self.dir)
+
+
+class Daemon:
+	def __init__(self, setup, cfg, args):
+		self.setup = setup
+		self.err = setup.path("stderr")
+		with open(self.err, "w", encoding="utf-8") as err:
+			self.proc = subprocess.Popen([SIPGW, "-c", cfg, "-s", *args], cwd=setup.dir, stdout=err, stderr=err)
+
+	def stderr(self):
+		with open(self.err, encoding="utf-8", errors="replace") as f:
+			return f.read()
+
+	def wait_ready(self):
+		def ready():
+			expect(self.proc.poll() is None, "the daemon ended:\n" + self.stderr())
+			try:
+				socket.create_connection((self.setup.ip, 4256)).close()
+			except ConnectionRefusedError:
+				return False
+			return True
+		wait_for(ready, "the VTY port")
+
+	def vty(self):
+		return Vty(self.setup.ip)
+
+	def send(self, signum):
+		self.proc.send_signal(signum)
+
+	def end(self, signum=signal.SIGTERM, timeout=10):
+		"""Tell it to end; it has to do so well, with nothing left in memory."""
+		self.send(signum)
+		code = self.proc.wait(timeout)
+		err = self.stderr()
+		expect(code == 0, "exit code %d:\n%s" % (code, err))
+		expect(re.search(r"full talloc report on 'null_context' \(total +0 bytes in +1 blocks\)\s*$", err),
+		       "memory was left:\n" + err)
+
+	def kill(self):
+		if self.proc.poll() is None:
+			self.proc.kill()
+			self.proc.wait()
+
+
+class Vty:
+	"""A telnet session."""
+
+	def __init__(self, ip):
+		self.sock = socket.create_connection((ip, 4256), timeout=10)
+		self.prompt = None
+		self.read()
+		self.cmd("terminal length 0")
+
+	def read(self):
+		data = b""
+		while True:
+			got = self.sock.recv(65536)
+			if not got:
+				return data.decode(errors="replace")
+			data += got
+			text = re.sub(rb"\xff[\xfb-\xfe].", b"", data).decode(errors="replace")
+			m = PROMPT.search(text)
+			if m:
+				self.prompt = m.group(1)
+				return text[:m.start()]
+
+	def cmd(self, line):
+		"""Say a line, hear the answer."""
+		self.sock.sendall(line.encode() + b"\n")
+		text = self.read().replace("\r", "")
+		return text.split("\n", 1)[1] if "\n" in text else ""
+
+	def cmds(self, text):
+		return "".join(self.cmd(line) for line in text.strip().splitlines())
+
+
+class FakeMsc(threading.Thread):
+	"""osmo-msc's end of the MNCC socket: says HELLO of version 8, then listens."""
+
+	def __init__(self, path):
+		super().__init__(daemon=True)
+		self.server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		self.server.bind(path)
+		self.server.listen(1)
+		self.conn = None
+		self.path = path
+		self.start()
+
+	def run(self):
+		self.conn = self.server.accept()[0]
+		self.conn.send(struct.pack("=8I", 0x400, 8, 1876, 8, 104, 796, 812, 832))
+
+	def close(self):
+		self.conn.close()
+		self.server.close()
+		os.unlink(self.path)
+
+
+class FakeMgw(threading.Thread):
+	"""A media gateway that finds everything fine."""
+
+	def __init__(self, ip):
+		super().__init__(daemon=True)
+		self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		self.sock.bind((ip, 2427))
+		self.start()
+
+	def run(self):
+		while True:
+			msg, who = self.sock.recvfrom(4096)
+			self.sock.sendto(b"200 " + msg.split()[1] + b" OK\r\n", who)
+
+
+def split_transcript(path):
+	"""[(command with its prompt, expected answer lines)]"""
+	steps = []
+	with open(path, encoding="utf-8") as f:
+		for line in f.read().splitlines():
+			m = re.match(r"(OsmoSIPgw(?:\([\w-]+\))?[>#] )(.*)$", line)
+			if m:
+				steps.append((m.group(1), m.group(2), []))
+			elif steps:
+				steps[-1][2].append(line)
+	return steps
+
+
+def matches(expected, got):
+	"""Line by line; '...' stands for any number of lines, and within a line for any text."""
+	if not expected:
+		return not got
+	if expected[0] == "...":
+		return any(matches(expected[1:], got[i:]) for i in range(len(got) + 1))
+	pattern = ".*".join(re.escape(part) for part in expected[0].split("..."))
+	return bool(got) and re.fullmatch(pattern, got[0]) is not None and matches(expected[1:], got[1:])
+
+
+def run_transcript(setup, vty, name):
+	subst = {"@IP@": setup.ip, "@MNCC@": setup.mncc, "@DIR@": setup.dir}
+	for prompt, cmd, expected in split_transcript(os.path.join(SRC, name)):
+		for word, value in subst.items():
+			cmd = cmd.replace(word, value)
+			expected = [line.replace(word, value) for line in expected]
+		expect(vty.prompt == prompt, "before '%s': prompt is '%s', expected '%s'" % (cmd, vty.prompt, prompt))
+		got = [line.rstrip() for line in vty.cmd(cmd).splitlines()]
+		while expected and not expected[-1]:
+			expected.pop()
+		while got and not got[-1]:
+			got.pop()
+		diff = "\n".join(difflib.unified_diff(expected, got, "expected", "got", lineterm=""))
+		expect(matches(expected, got), "%s%s\n%s" % (prompt, cmd, diff))
+		expect(all(len(line) <= 80 for line in got if "show running" not in cmd and cmd.startswith("show ")
+			   and not line.startswith("  Socket:")), "wider than 80 columns: " + "\n".join(got))
+
+
+@test
+def show(setup):
+	"""What an idle daemon shows whose MSC, media gateway and peers are not there."""
+	d = setup.start(setup.minimal(f"sip-peer pbx\n remote {setup.ip} 5070\nsip-peer nowhere\ncall\n default-peer pbx\n"))
+	run_transcript(setup, d.vty(), "show.vty")
+	d.end()
+
+
+@test
+def config(setup):
+	"""Every command of the configuration, set and shown, at run time."""
+	d = setup.start(setup.minimal())
+	run_transcript(setup, d.vty(), "config.vty")
+	d.end()
+
+
+@test
+def wrong(setup):
+	"""A wrong value says what was expected, and changes nothing."""
+	d = setup.start(setup.minimal("sip-peer pbx\n"))
+	vty = d.vty()
+	before = vty.cmds("enable\nshow running-config")
+	vty.cmd("disable")
+	run_transcript(setup, vty, "wrong.vty")
+	expect(vty.cmd("show running-config") in before, "the configuration changed")
+	d.end()
+
+
+@test
+def links(setup):
+	"""The MSC and the media gateway come, go, and come again; the daemon follows."""
+	d = setup.start(setup.minimal("timer mncc X1 50\ntimer mncc X2 100\ntimer mgcp X7 100\n"))
+	vty = d.vty()
+
+	def shows(command, what):
+		wait_for(lambda: what in vty.cmd(command), "'%s' in '%s'" % (what, command))
+	shows("show mncc", "DOWN")
+	msc = FakeMsc(setup.mncc)
+	shows("show mncc", "UP")
+	shows("show mncc", "MNCC version 8, messages of 1876 bytes")
+	msc.close()
+	shows("show mncc", "To do: osmo-msc has to run")
+	FakeMsc(setup.mncc)
+	shows("show mncc", "UP")
+	shows("show mgw", "DOWN")
+	FakeMgw(setup.ip)
+	shows("show mgw", "UP")
+	d.end()
+
+
+FULL = """sip-peer pbx
+ remote {ip} 5070
+ media direct
+ dtmf info-dtmf
+ domain pbx.example.org
+sip-peer other-one
+ remote ::1 5071
+ dtmf none
+sip-peer unfinished
+mgw second
+ remote-ip ::1
+ remote-port 2428
+ local-ip ::1
+ local-port 20727
+ endpoint-domain gw2
+ endpoint bridge
+ reset-endpoints
+call
+ default-peer pbx
+ mt-identity imsi
+timer call X3 60
+timer sip X1 250
+timer mgcp X7 3000
+"""
+
+
+@test
+def roundtrip(setup):
+	"""The configuration written to a file and read again is the same; so is the minimal one."""
+	for more in (FULL.format(ip=setup.ip), ""):
+		written = []
+		config_text = setup.minimal(more)
+		for i in range(2):
+			d = setup.start(config_text)
+			vty = d.vty()
+			running = vty.cmds("enable\nshow running-config")
+			path = setup.path("written%d.cfg" % i)
+			expect("saved" in vty.cmd("write file " + path), "write file")
+			with open(path, encoding="utf-8") as f:
+				config_text = f.read()
+			written.append(config_text)
+			for line in more.splitlines():
+				expect(line in config_text.splitlines(), "'%s' is not in:\n%s" % (line, config_text))
+				expect(line in running.splitlines(), "'%s' is not in:\n%s" % (line, running))
+			d.end()
+		expect(written[0] == written[1], "\n".join(difflib.unified_diff(written[0].splitlines(), written[1].splitlines())))
+
+
+@test
+def example(setup, cfg="../../osmo-sipgw.cfg"):
+	"""The example configuration works (on addresses of the test), and the four lines alone do."""
+	with open(os.path.join(SRC, cfg), encoding="utf-8") as f:
+		text = f.read()
+	for old, new in ((" bind 127.0.0.1 4256", f" bind {setup.ip} 4256"), (" bind 0.0.0.0 5060", f" bind {setup.ip} 5060"),
+			 ("/tmp/msc_mncc\nmgw", setup.mncc + "\nmgw"), (" remote-port 2427", " remote-port 32427")):
+		text = text.replace(old, new)
+	d = setup.start(text)
+	expect("the default peer" in d.vty().cmd("show sip peer pbx"), "default peer of the example")
+	d.end()
+	d = setup.start(f"line vty\n bind {setup.ip} 4256\nsip\n bind {setup.ip}\n"
+			"sip-peer pbx\n remote 192.0.2.10\ncall\n default-peer pbx\n")
+	vty = d.vty()
+	expect("/tmp/msc_mncc" in vty.cmd("show mncc"), "default path of the socket")
+	expect("Media gateway default at 127.0.0.1:2427" in vty.cmd("show mgw"), "default media gateway")
+	d.end()
+
+
+# a configuration, and what the one line has to say about it
+BAD = (
+	("nonsense\n", "osmo-sipgw.cfg:1: 'nonsense': there is no such command here"),
+	("sip\n bind 127.0.0.300\n", "osmo-sipgw.cfg:2: 'bind 127.0.0.300': Not an IP address: '127.0.0.300'; expected e.g. 192.0.2.1 or 2001:db8::1"),
+	("!\n!\nsip\n bind 127.0.0.1 70000\n", "osmo-sipgw.cfg:4: 'bind 127.0.0.1 70000': Wrong value '70000': expected a port, 1 to 65535"),
+	("sip-peer pbx\n media sideways\n", "osmo-sipgw.cfg:2: 'media sideways': Wrong value 'sideways': expected anchored or direct"),
+	("sip-peer pbx\n remote\n", "osmo-sipgw.cfg:2: 'remote': something is missing at the end"),
+	("sip-peer pbx\n  remote 192.0.2.1\n media direct\n", "osmo-sipgw.cfg:3: 'media direct': indentation does not match the lines around it"),
+	("timer call X99 5\n", "osmo-sipgw.cfg:1: 'timer call X99 5': No such timer: X99"),
+	("call\n default-peer pbx\n", "osmo-sipgw.cfg: the default peer 'pbx' of node 'call' does not exist: there is no 'sip-peer pbx'"),
+	("mncc\n socket-path relative/path\n", "osmo-sipgw.cfg:2: 'socket-path relative/path': Not usable as a path: 'relative/path'; "
+	 "expected an absolute path of at most 107 characters"),
+)
+
+
+def one_line(setup, config_text, expected):
+	code, out, err = setup.run("-c", setup.write("osmo-sipgw.cfg", config_text))
+	expect(code == 1, "exit code %d:\n%s" % (code, err))
+	expect(out == "" and len(err.splitlines()) == 1 and expected in err, "expected one line with:\n%s\ngot:\n%s" % (expected, err))
+
+
+@test
+def refuse(setup):
+	"""A bad configuration and a taken port: one line, exit code 1."""
+	for text, expected in BAD:
+		one_line(setup, text, expected)
+	code, _, err = setup.run("-c", "/nonexistent/x.cfg")
+	expect(code == 1 and "cannot read the configuration file /nonexistent/x.cfg: No such file or directory" in err, err)
+	vty_port = socket.socket()
+	vty_port.bind((setup.ip, 4256))
+	vty_port.listen()
+	one_line(setup, setup.minimal(), "cannot open the VTY (telnet) port %s:4256: Address already in use" % setup.ip)
+	vty_port.close()
+	sip_port = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	sip_port.bind((setup.ip, 5060))
+	cfg = setup.write("osmo-sipgw.cfg", setup.minimal())
+	code, _, err = setup.run("-c", cfg, "-s", "-e", "7")
+	ours = [line for line in err.splitlines() if line.startswith("osmo-sipgw: ")]
+	expect(code == 1 and len(err.splitlines()) == 1 and len(ours) == 1 and "%s:5060" % setup.ip in ours[0], "SIP port:\n" + err)
+	sip_port.close()
+
+
+@test
+def options(setup):
+	"""The options that every Osmocom daemon has."""
+	code, out, _ = setup.run("-h")
+	expect(code == 0 and all(o in out for o in ("-c", "-d", "-D", "-e", "-s", "-T", "-V", "--vty-ref-xml")), out)
+	code, out, _ = setup.run("--version")
+	expect(code == 0 and out.startswith("OsmoSIPgw version ") and "AGPL" in out, out)
+	for args in (["-x"], ["surplus"], ["-e", "loud"], ["--vty-ref-mode", "wild"]):
+		code, _, err = setup.run(*args)
+		expect(code == 2 and err, "%s: exit code %d" % (args, code))
+	d = setup.start(setup.minimal(), "-T", "-e", "1", "-d", "DMAIN,1:DLGLOBAL,1")
+	d.end()
+	expect(re.search(r"^\w.* 20\d\d DMAIN ", d.stderr(), re.M), "no time in:\n" + d.stderr())
+
+
+@test
+def daemonize(setup):
+	"""-D: the parent ends at once, the child serves and ends when told."""
+	cfg = setup.write("osmo-sipgw.cfg", setup.minimal())
+	code = subprocess.run([SIPGW, "-c", cfg, "-D"], cwd=setup.dir, timeout=20, check=False, stdin=subprocess.DEVNULL,
+			      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+	expect(code == 0, "exit code %d" % code)
+	vty = Vty(setup.ip)
+	pid = peer_pid(setup.ip)
+	os.kill(pid, signal.SIGTERM)
+	expect("\n" not in vty.read().strip(), "the VTY was not closed")
+	wait_for(lambda: not alive(pid), "the end of the daemon")
+
+
+def alive(pid):
+	try:
+		with open("/proc/%d/stat" % pid, encoding="utf-8") as f:
+			return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+	except FileNotFoundError:
+		return False
+
+
+def peer_pid(ip):
+	"""The process that has our configuration on its command line."""
+	for pid in os.listdir("/proc"):
+		if not pid.isdigit():
+			continue
+		try:
+			with open("/proc/%s/cmdline" % pid, "rb") as f:
+				words = f.read().split(b"\0")
+		except OSError:
+			continue
+		if b"-D" in words and words[0] == SIPGW.encode() and os.path.dirname(words[2].decode()) == os.path.dirname(CURRENT.path("x")):
+			return int(pid)
+	raise Failed("no daemon at " + ip)
+
+
+@test
+def signals(setup):
+	"""USR1 and USR2 report memory, HUP opens log files anew, TERM and INT end the daemon with nothing left in memory."""
+	log = setup.path("gw.log")
+	d = setup.start(setup.minimal(f"log file {log}\n logging level set-all info\n logging filter all 1\n"))
+	d.send(signal.SIGUSR1)
+	wait_for(lambda: "full talloc report on 'osmo-sipgw'" in d.stderr(), "talloc report")
+	d.send(signal.SIGUSR2)
+	wait_for(lambda: "full talloc report on 'libosmocore'" in d.stderr(), "talloc report of the libraries")
+	os.rename(log, log + ".1")
+	d.send(signal.SIGHUP)
+	wait_for(lambda: os.path.exists(log) and os.path.getsize(log), "the new log file")
+	before = time.monotonic()
+	d.end()
+	expect(time.monotonic() - before < 3, "it took its time")
+	d = setup.start(setup.minimal())
+	d.vty()
+	d.end(signal.SIGINT)
+
+
+@test
+def reference(setup, manual="../../doc/manual.md"):
+	"""The XML reference is well-formed and has a word about each argument; the manual names each of our commands."""
+	ns = "{urn:osmocom:xml:libosmocore:vty:doc:1.0}"
+	with open(os.path.join(SRC, manual), encoding="utf-8") as f:
+		text = f.read()
+	for mode in ("default", "expert", "hidden"):
+		code, out, _ = setup.run("--vty-ref-mode", mode, "--vty-ref-xml")
+		expect(code == 0, "exit code %d" % code)
+		for node in ET.fromstring(out).iter(ns + "node"):
+			for command in node.iter(ns + "command"):
+				check_reference(node.get("id"), command, text if mode == "default" else None, ns)
+
+
+OURS = ("config-mncc", "config-mgw", "config-sip", "config-sip-peer", "config-call")
+
+
+def check_reference(node, command, manual, ns):
+	name = command.get("id")
+	for param in command.iter(ns + "param"):
+		expect(param.get("doc") not in (None, "", "(null)"), "no word about '%s' of '%s'" % (param.get("name"), name))
+	if manual and node in OURS:
+		words = re.split(r" (?=[A-Z<(\[])", name)[0]
+		expect("`" + words in manual, "the manual does not name '%s' of node '%s'" % (words, node))
+
+
+if __name__ == "__main__":
+	if len(sys.argv) < 2 or sys.argv[1] not in TESTS:
+		sys.exit("usage: vty_test.py %s" % "|".join(sorted(TESTS)))
+	CURRENT = Setup(sys.argv[1])
+	try:
+		TESTS[sys.argv[1]](CURRENT, *sys.argv[2:])
+	except Failed as e:
+		sys.exit("%s: %s\n%s" % (sys.argv[1], e, "\n".join(x.stderr() for x in CURRENT.daemons[-1:])))
+	finally:
+		CURRENT.close()

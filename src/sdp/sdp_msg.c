@@ -72,6 +72,34 @@ struct sdp_media *sdp_msg_audio(struct sdp_msg *sdp)
 	return rejected;
 }
 
+bool sdp_media_is_rtp(const struct sdp_media *media)
+{
+	static const char *const profiles[] = { "RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF" };
+	size_t n = strlen(media->proto);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(profiles); i++) {
+		size_t tail = strlen(profiles[i]);
+
+		/* also "UDP/TLS/RTP/SAVPF" and the like */
+		if (n >= tail && !strcasecmp(media->proto + n - tail, profiles[i]) &&
+		    (n == tail || media->proto[n - tail - 1] == '/'))
+			return true;
+	}
+	return false;
+}
+
+struct sdp_format *sdp_media_format(struct sdp_media *media, uint8_t pt)
+{
+	int i;
+
+	for (i = 0; i < media->n_formats; i++) {
+		if (media->formats[i].pt == pt)
+			return &media->formats[i];
+	}
+	return NULL;
+}
+
 static bool addr_is_any(const struct osmo_sockaddr_str *addr)
 {
 	static const struct in6_addr any = IN6ADDR_ANY_INIT;
@@ -100,10 +128,15 @@ enum sdp_dir sdp_dir_mirror(enum sdp_dir dir)
 	}
 }
 
+static const char *addr_text(const struct osmo_sockaddr_str *addr)
+{
+	return addr->af == AF_UNSPEC ? "0.0.0.0" : addr->ip;
+}
+
 static void out_addr(struct sdp_out *o, const struct osmo_sockaddr_str *addr)
 {
 	sdp_out_str(o, addr->af == AF_INET6 ? "IN IP6 " : "IN IP4 ");
-	sdp_out_str(o, addr->af == AF_UNSPEC ? "0.0.0.0" : addr->ip);
+	sdp_out_str(o, addr_text(addr));
 	sdp_out_str(o, "\r\n");
 }
 
@@ -176,7 +209,7 @@ static void out_m_line(struct sdp_out *o, const char *media, unsigned int port, 
 static void out_m_line_end(struct sdp_out *o, const char *fmt)
 {
 	sdp_out_str(o, " ");
-	sdp_out_str(o, fmt[0] ? fmt : "0"); /* RFC 8866 wants one, whichever */
+	sdp_out_str(o, fmt[0] ? fmt : "19"); /* RFC 8866 wants one; RFC 3551 keeps this one for nothing */
 	sdp_out_str(o, "\r\n");
 }
 
@@ -204,11 +237,6 @@ static void out_attributes(struct sdp_out *o, const struct sdp_media *m)
 	sdp_out_str(o, ends);
 }
 
-static bool addr_equal(const struct osmo_sockaddr_str *a, const struct osmo_sockaddr_str *b)
-{
-	return a->af == b->af && !strcasecmp(a->ip, b->ip);
-}
-
 static void out_media(struct sdp_out *o, const struct sdp_media *m, const struct osmo_sockaddr_str *session_addr)
 {
 	int i;
@@ -222,26 +250,25 @@ static void out_media(struct sdp_out *o, const struct sdp_media *m, const struct
 		sdp_out_str(o, "\r\n");
 	else
 		out_m_line_end(o, m->fmt);
-	if (m->addr.port && !addr_equal(&m->addr, session_addr)) {
+	if (m->addr.port && strcasecmp(addr_text(&m->addr), addr_text(session_addr))) {
 		sdp_out_str(o, "c=");
 		out_addr(o, &m->addr);
 	}
 	out_formats(o, m);
-	if (m->addr.port)
+	if (m->addr.port && sdp_media_is_rtp(m))
 		out_attributes(o, m);
 }
 
-/*! The address that most plain parsers want to find in the session part: that of the first stream that has one. */
+/*! The address that plain parsers look for in the session part only: that of the first stream that is not rejected. */
 static const struct osmo_sockaddr_str *session_addr_of(const struct sdp_msg *sdp)
 {
-	static const struct osmo_sockaddr_str none = {};
 	int i;
 
 	for (i = 0; i < sdp->n_media; i++) {
-		if (sdp->media[i].addr.port && sdp->media[i].addr.af != AF_UNSPEC)
+		if (sdp->media[i].addr.port)
 			return &sdp->media[i].addr;
 	}
-	return sdp->origin.af != AF_UNSPEC ? &sdp->origin : &none;
+	return &sdp->origin;
 }
 
 int sdp_msg_encode(char *buf, size_t len, const struct sdp_msg *sdp)

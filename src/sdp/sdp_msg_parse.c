@@ -26,9 +26,8 @@ struct scope {
 
 struct parse {
 	struct sdp_msg *sdp;
-	struct sdp_media
-		*media; /*!< the section we are in; NULL in the session part and in sections that are dropped */
-	bool in_media;
+	struct sdp_media *media; /*!< the section we are in, if it is one that we keep */
+	bool in_media;		 /*!< we are in a section, kept or dropped; else in the session part */
 	bool has_version;
 	struct scope session, own;
 	uint16_t unusable; /*!< bit per format of the section: its name or parameters do not fit */
@@ -176,34 +175,6 @@ static int parse_connection(struct parse *p, struct sdp_str val)
 	return 0;
 }
 
-bool sdp_media_is_rtp(const struct sdp_media *media)
-{
-	static const char *const profiles[] = { "RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF" };
-	size_t n = strlen(media->proto);
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(profiles); i++) {
-		size_t tail = strlen(profiles[i]);
-
-		/* also "UDP/TLS/RTP/SAVPF" and the like */
-		if (n >= tail && !strcasecmp(media->proto + n - tail, profiles[i]) &&
-		    (n == tail || media->proto[n - tail - 1] == '/'))
-			return true;
-	}
-	return false;
-}
-
-struct sdp_format *sdp_media_format(struct sdp_media *media, uint8_t pt)
-{
-	int i;
-
-	for (i = 0; i < media->n_formats; i++) {
-		if (media->formats[i].pt == pt)
-			return &media->formats[i];
-	}
-	return NULL;
-}
-
 /*! The payload types of an m= line. Those beyond what we keep are checked, but left out: the list is in order of
  * preference. */
 static int parse_formats(struct parse *p, struct sdp_media *m, struct sdp_str list)
@@ -256,7 +227,7 @@ static int parse_m_line(struct parse *p, struct sdp_str val, struct sdp_m_line *
 	if (!sdp_str_copy(line->media, sizeof(line->media), media) ||
 	    !sdp_str_copy(line->proto, sizeof(line->proto), proto) ||
 	    !sdp_str_copy(line->fmt, sizeof(line->fmt), sdp_str_token(&val)))
-		return too_big(p, "a word in an m= line is too long or has control characters");
+		return bad(p, "a word in an m= line is too long or has control characters");
 	return parse_port(p, port_tok, port);
 }
 

@@ -79,7 +79,7 @@ static void out_bare_m_line(struct sdp_out *o, struct sdp_str line)
 	sdp_out_str(o, " 0");
 	out_token(o, sdp_str_token(&line));
 	fmt = sdp_str_token(&line);
-	out_token(o, fmt.n ? fmt : (struct sdp_str){ "0", 1 });
+	out_token(o, fmt.n ? fmt : (struct sdp_str){ "19", 2 });
 	sdp_out_str(o, "\r\n");
 }
 
@@ -135,19 +135,23 @@ static int reduce(const struct reduction *r, char *buf, size_t len, struct sdp_s
 	return sdp_out_end(&o);
 }
 
-/*! How sorry we would be to lose a format: unknown codecs least, then CN and the like, then our voice codecs; of these
- * the first one most. telephone-event is worth more than a second voice codec. */
-static int worth(const struct sdp_format *f, bool first_voice)
+static bool is_gsm_voice(enum sdp_codec_id id)
 {
-	enum sdp_codec_id id = sdp_codec_of(f);
+	return id == SDP_CODEC_GSM_FR || id == SDP_CODEC_GSM_EFR || id == SDP_CODEC_GSM_HR || id == SDP_CODEC_AMR ||
+	       id == SDP_CODEC_AMR_WB;
+}
 
+/*! How sorry we would be to lose a format: unknown codecs least, then CN and the like, then voice that is not for a
+ * radio, then telephone-event. The voice codec put first and those of GSM make the call. */
+static int worth(enum sdp_codec_id id, bool first_voice)
+{
 	if (id == SDP_CODEC_UNKNOWN)
 		return 0;
+	if (is_gsm_voice(id) || first_voice)
+		return 4;
 	if (id == SDP_CODEC_TELEPHONE_EVENT)
 		return 3;
-	if (!sdp_codec_is_voice(id))
-		return 1;
-	return first_voice ? 4 : 2;
+	return sdp_codec_is_voice(id) ? 2 : 1;
 }
 
 /*! The format to leave out next: the last one of the least worth. NULL if only one is left. */
@@ -159,12 +163,13 @@ static struct sdp_format *least_format(const struct reduction *r)
 
 	for (i = 0; i < r->audio->n_formats; i++) {
 		struct sdp_format *f = &r->audio->formats[i];
-		bool voice = sdp_codec_is_voice(sdp_codec_of(f));
+		enum sdp_codec_id id = sdp_codec_of(f);
+		bool voice = sdp_codec_is_voice(id);
 		int w;
 
 		if (!r->keep[f->pt])
 			continue;
-		w = worth(f, voice && !seen_voice);
+		w = worth(id, voice && !seen_voice);
 		if (voice)
 			seen_voice = true;
 		if (!least || w <= least_worth) {

@@ -115,18 +115,28 @@ int sdp_caps_to_str_buf(char *buf, size_t len, const struct sdp_caps *caps)
 	return sb.chars_needed;
 }
 
+/*! Formats found to be compatible: is there nothing to convert either? Only AMR can be packed in two ways. */
+static bool same_packing(const struct sdp_format *a, const struct sdp_format *b)
+{
+	struct sdp_amr amr_a, amr_b;
+	enum sdp_codec_id id = sdp_codec_of(a);
+
+	if (id != SDP_CODEC_AMR && id != SDP_CODEC_AMR_WB)
+		return true;
+	return sdp_amr_parse(&amr_a, a->fmtp) == 0 && sdp_amr_parse(&amr_b, b->fmtp) == 0 &&
+	       amr_a.octet_align == amr_b.octet_align;
+}
+
 /*! Of \a ours the format that fits \a f best: AMR with the same octet-align before one that has to be converted. */
 static const struct sdp_format *best_match(const struct sdp_caps *ours, const struct sdp_format *f)
 {
 	const struct sdp_format *found = NULL;
-	struct sdp_amr theirs, mine;
 	int i;
 
 	for (i = 0; i < ours->n; i++) {
 		if (!sdp_format_compatible(&ours->f[i], f))
 			continue;
-		if (sdp_amr_parse(&theirs, f->fmtp) || sdp_amr_parse(&mine, ours->f[i].fmtp) ||
-		    theirs.octet_align == mine.octet_align)
+		if (same_packing(&ours->f[i], f))
 			return &ours->f[i];
 		if (!found)
 			found = &ours->f[i];
@@ -331,25 +341,41 @@ enum sdp_dir sdp_nego_answer_dir(const struct sdp_media *offered, enum sdp_dir w
 	return dir;
 }
 
-/*! What of the common formats goes into an answer: one voice codec, and the telephone-event of the same clock. */
-static void settle(struct sdp_media *m, const struct sdp_caps *common)
+/*! The first voice format. If we would have to repack it (AMR) and the same codec is there in our packing too, that
+ * one. */
+static const struct sdp_format *settle_voice(const struct sdp_caps *common, const struct sdp_caps *ours)
 {
-	const struct sdp_format *voice = NULL, *event = NULL;
+	const struct sdp_format *voice = NULL;
 	int i;
 
-	for (i = 0; i < common->n && !voice; i++) {
-		if (is_voice_or_unknown(&common->f[i]))
-			voice = &common->f[i];
-	}
-	for (i = 0; i < common->n && !event; i++) {
+	for (i = 0; i < common->n; i++) {
 		const struct sdp_format *f = &common->f[i];
 
-		if (sdp_codec_of(f) == SDP_CODEC_TELEPHONE_EVENT && f->rate == voice->rate)
-			event = f;
+		if (!is_voice_or_unknown(f) || (voice && sdp_codec_of(f) != sdp_codec_of(voice)))
+			continue;
+		if (same_packing(f, best_match(ours, f)))
+			return f;
+		if (!voice)
+			voice = f;
 	}
+	return voice;
+}
+
+/*! What of the common formats goes into an answer: one voice codec, and the telephone-event of the same clock. */
+static void settle(struct sdp_media *m, const struct sdp_caps *common, const struct sdp_caps *ours)
+{
+	const struct sdp_format *voice = settle_voice(common, ours);
+	int i;
+
 	m->formats[m->n_formats++] = *voice;
-	if (event)
-		m->formats[m->n_formats++] = *event;
+	for (i = 0; i < common->n; i++) {
+		const struct sdp_format *f = &common->f[i];
+
+		if (sdp_codec_of(f) != SDP_CODEC_TELEPHONE_EVENT || f->rate != voice->rate)
+			continue;
+		m->formats[m->n_formats++] = *f;
+		return;
+	}
 }
 
 /*! The stream of an offer to accept. Returns its index and the formats in common, or the error that came nearest to
@@ -385,12 +411,12 @@ static void reject_stream(struct sdp_media *m, const struct sdp_media *o)
 }
 
 static void accept_stream(struct sdp_media *m, const struct sdp_media *o, const struct osmo_sockaddr_str *addr,
-			  enum sdp_dir dir, const struct sdp_caps *common)
+			  enum sdp_dir dir, const struct sdp_caps *common, const struct sdp_caps *ours)
 {
 	reject_stream(m, o);
 	m->addr = *addr;
 	m->dir = sdp_nego_answer_dir(o, dir);
-	settle(m, common);
+	settle(m, common, ours);
 }
 
 int sdp_nego_make_answer(struct sdp_msg *answer, const struct sdp_msg *offer, const struct sdp_caps *caps,
@@ -407,7 +433,7 @@ int sdp_nego_make_answer(struct sdp_msg *answer, const struct sdp_msg *offer, co
 	memcpy(answer->dropped, offer->dropped, sizeof(offer->dropped[0]) * offer->n_media_dropped);
 	for (i = 0; i < offer->n_media; i++) {
 		if (i == picked)
-			accept_stream(&answer->media[i], &offer->media[i], addr, dir, &common);
+			accept_stream(&answer->media[i], &offer->media[i], addr, dir, &common, caps);
 		else
 			reject_stream(&answer->media[i], &offer->media[i]);
 	}

@@ -90,7 +90,7 @@ bool sdp_str_num(struct sdp_str s, uint64_t max, uint64_t *val)
 	for (i = 0; i < s.n; i++) {
 		unsigned int digit = (unsigned char)s.p[i] - '0';
 
-		if (digit > 9 || num > max / 10 || num * 10 > max - digit)
+		if (digit > 9 || digit > max || num > (max - digit) / 10)
 			return false;
 		num = num * 10 + digit;
 	}

@@ -44,8 +44,8 @@ int sdp_nego_check_answer(const struct sdp_msg *offer, const struct sdp_msg *ans
 const struct sdp_format *sdp_nego_chosen(const struct sdp_media *offered, const struct sdp_media *answered);
 
 /*! Make the answer to \a offer: its m= lines, the first usable audio stream with \a caps at \a addr, all others rejected.
- * It settles on one voice codec, the first of the offer that \a caps has (for another choice, pass fewer caps), and
- * telephone-event if both have it. \a dir is what our side wants; the answer has what of it the offer allows (RFC 3264 6.1).
+ * It settles on one voice codec, the first of the offer that \a caps has (for another choice, pass fewer caps; AMR
+ * packed as in \a caps goes before AMR that has to be repacked), and telephone-event if both have it. \a dir is what our side wants; the answer has what of it the offer allows (RFC 3264 6.1).
  * o= is new; in an answer to a later offer set sess_id and sess_version to those that continue the session.
  * Returns 0, or with \a answer untouched: -ENOENT: no audio stream over plain RTP; -ENOTSUP: no codec in common;
  * -EADDRNOTAVAIL: no usable address in the offer. */

@@ -1,1 +1,564 @@
-/* to be written */
+/* Media of a GSM leg: the MSC on one side, the SIP side on the other, the gateway's endpoint or nothing between them.
+ *
+ * The MSC names its address and codec in MNCC_RTP_CREATE when the radio channel is there; from osmo-msc 1.11 on in SDP,
+ * which then counts, before in the old members. With an anchored call the endpoint gets two connections: CORE, told to
+ * the MSC by MNCC_RTP_CONNECT, and PEER, whose address is what the SIP side sees. With media direct the two sides' own
+ * addresses are passed on. The gateway does not transcode: the codec that was assigned on the radio is the one of the
+ * call. Offers and answers: RFC 3264. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <errno.h>
+#include <string.h>
+
+#include <osmocom/core/talloc.h>
+#include <osmocom/core/utils.h>
+
+#include <osmocom/sipgw/base/token.h>
+#include <osmocom/sipgw/mgcp/mgw_endp.h>
+#include <osmocom/sipgw/mgcp/mgw_pool.h>
+#include <osmocom/sipgw/sdp/sdp_msg.h>
+#include <osmocom/sipgw/sdp/sdp_nego.h>
+
+#include "leg_internal.h"
+
+#define SDP_TEXT_LEN 4096 /*!< of what we write ourselves */
+
+void gsm_media_init(struct gsm_leg *gl, enum media_mode mode)
+{
+	gl->media.mode = mode;
+	gl->media.sess_id = token_u32() >> 1;
+}
+
+/*! Let go of everything. */
+void gsm_media_stop(struct gsm_leg *gl)
+{
+	mgw_endp_release(gl->media.endp);
+	gl->media.endp = NULL;
+	gl->media.core_busy = gl->media.peer_busy = false;
+	TALLOC_FREE(gl->media.offer);
+}
+
+/*! Is there an address that the SIP side can send to, and every connection as wanted? */
+bool gsm_media_ready(const struct gsm_leg *gl)
+{
+	const struct gsm_media *m = &gl->media;
+	return m->local.af != AF_UNSPEC && !m->core_busy && !m->peer_busy;
+}
+
+static void fail(struct gsm_leg *gl, uint8_t value, const char *text)
+{
+	struct cause cause = cause_make(value, "%s", text);
+	gsm_leg_release(gl, &cause);
+}
+
+/* "phone: AMR; peer offers PCMA, PCMU": for the log line, the Warning, and show calls */
+static struct cause no_codec(struct gsm_leg *gl, const struct sdp_media *audio, const char *verb)
+{
+	struct sdp_caps ours, theirs;
+	char ours_str[64], theirs_str[64];
+
+	gsm_sdp_ours(&ours, gl);
+	sdp_caps_from_media(&theirs, audio);
+	sdp_caps_to_str_buf(ours_str, sizeof(ours_str), &ours);
+	sdp_caps_to_str_buf(theirs_str, sizeof(theirs_str), &theirs);
+	GSM_CTR(gl, GSM_CTR_NO_CODEC);
+	return cause_make(CAUSE_INCOMPATIBLE_DEST, "phone: %s; peer %s %s", ours_str, verb, theirs_str);
+}
+
+/* ---- towards the MSC ---- */
+
+/* Tell the MSC where to send. remote: the SIP side's description with media direct, NULL: the gateway's address */
+static void tx_rtp_connect(struct gsm_leg *gl, const char *remote)
+{
+	struct gsm_media *m = &gl->media;
+	struct mncc_msg msg = { .type = MNCC_MT_RTP_CONNECT };
+	struct osmo_sockaddr_str addr;
+	char sdp[MNCC_SDP_LEN];
+
+	rtp_addr_to_str(&addr, m->mode == MEDIA_ANCHORED ? &m->core : &m->peer);
+	if (osmo_sockaddr_str_to_sockaddr(&addr, &msg.addr.u.sas)) {
+		fail(gl, CAUSE_BEARER_NOT_IMPL, "no address for the MSC to send to");
+		return;
+	}
+	msg.payload_type = m->mode == MEDIA_ANCHORED ? m->core_pt : m->peer_pt;
+	if (!gsm_sdp_for_msc(gl, sdp, sizeof(sdp), remote))
+		msg.sdp = sdp;
+	if (gsm_tx_msg(gl, &msg) == -EAFNOSUPPORT)
+		fail(gl, CAUSE_BEARER_NOT_IMPL, "the MSC's MNCC version knows no such address");
+	else
+		m->connected = true;
+}
+
+/*! With media direct, tell the MSC where the SIP side receives, as its pending offer said. */
+void gsm_media_connect(struct gsm_leg *gl)
+{
+	if (gl->media.mode == MEDIA_DIRECT && !gl->media.connected && gl->media.offer && gl->media.peer.af != AF_UNSPEC)
+		tx_rtp_connect(gl, gl->media.offer);
+}
+
+/* ---- the gateway ---- */
+
+static void want_core(struct gsm_leg *gl)
+{
+	struct gsm_media *m = &gl->media;
+	struct mgw_want want = { .mode = MGW_MODE_SENDRECV, .ptime = 20 };
+
+	sdp_codec_to_format(&want.codec, m->codec, gsm_sdp_codec_fmtp(m->codec));
+	want.codec.pt = m->core_pt;
+	rtp_addr_to_str(&want.remote, &m->msc);
+	m->core_busy = true;
+	mgw_endp_want(m->endp, MGW_CONN_CORE, &want);
+}
+
+static void want_peer(struct gsm_leg *gl)
+{
+	struct gsm_media *m = &gl->media;
+	struct mgw_want want = { .mode = MGW_MODE_RECVONLY, .ptime = 20 };
+
+	sdp_codec_to_format(&want.codec, m->codec, m->fmtp ? m->fmtp : gsm_sdp_codec_fmtp(m->codec));
+	want.codec.pt = m->peer_pt;
+	rtp_addr_to_str(&want.remote, &m->peer);
+	/* hold is recvonly: osmo-mgw knows no "inactive" */
+	if (m->peer.af != AF_UNSPEC && m->peer_receives && !m->phone_holds)
+		want.mode = MGW_MODE_SENDRECV;
+	m->peer_busy = true;
+	mgw_endp_want(m->endp, MGW_CONN_PEER, &want);
+}
+
+static void core_ready(struct gsm_leg *gl, const struct osmo_sockaddr_str *local)
+{
+	struct gsm_media *m = &gl->media;
+	struct rtp_addr was = m->core;
+
+	m->core_busy = false;
+	rtp_addr_from_str(&m->core, local);
+	if (!m->connected || !rtp_addr_equal(&was, &m->core))
+		tx_rtp_connect(gl, NULL);
+}
+
+static void endp_cb(struct mgw_endp *endp, const struct mgw_endp_report *report, void *data)
+{
+	struct gsm_leg *gl = data;
+	struct gsm_media *m = &gl->media;
+
+	if (report->event == MGW_ENDP_FAILED) {
+		m->endp = NULL; /* it deletes itself */
+		fail(gl, report->cause ? report->cause : CAUSE_RESOURCES, report->why);
+		return;
+	}
+	if (report->conn == MGW_CONN_CORE) {
+		core_ready(gl, &report->local);
+	} else {
+		m->peer_busy = false;
+		rtp_addr_from_str(&m->local, &report->local);
+	}
+	if (gsm_media_ready(gl) && !gl->leg.released)
+		gsm_leg_dispatch(gl, GSM_EV_MEDIA_READY, NULL);
+}
+
+static bool take_endpoint(struct gsm_leg *gl)
+{
+	struct mgw *mgw = mgw_pool_pick(gsm_kind_of(gl)->env.mgws);
+
+	gl->media.endp = mgw ? mgw_endp_alloc(mgw, endp_cb, gl) : NULL;
+	if (!gl->media.endp)
+		fail(gl, CAUSE_RESOURCES, "no media gateway is up");
+	return gl->media.endp != NULL;
+}
+
+/* ---- what the SIP side says ---- */
+
+/* What a description of the SIP side comes to */
+struct understood {
+	struct sdp_msg sdp;
+	const struct sdp_media *audio;
+	struct sdp_format fmt; /*!< the codec that both can, as the SIP side has it */
+};
+
+static bool parse(struct understood *u, const char *text, struct cause *why)
+{
+	const char *what = "malformed";
+
+	if (!sdp_msg_parse(&u->sdp, text, strlen(text), &what))
+		return true;
+	*why = cause_make(CAUSE_INCOMPATIBLE_DEST, "session description: %s", what);
+	return false;
+}
+
+/* An offer: which of its streams and codecs our answer would take */
+static bool understand_offer(struct gsm_leg *gl, struct understood *u, const char *text, struct cause *why)
+{
+	struct osmo_sockaddr_str local = { .af = AF_INET, .ip = "192.0.2.1", .port = 9 };
+	struct sdp_msg answer;
+	struct sdp_caps ours;
+	int i = 0, rc;
+
+	if (!parse(u, text, why))
+		return false;
+	gsm_sdp_ours(&ours, gl);
+	rc = sdp_nego_make_answer(&answer, &u->sdp, &ours, &local, SDP_SENDRECV);
+	if (rc == -ENOTSUP) {
+		*why = no_codec(gl, sdp_msg_audio(&u->sdp), "offers");
+	} else if (rc < 0) {
+		*why = cause_make(CAUSE_INCOMPATIBLE_DEST, rc == -EADDRNOTAVAIL
+								   ? "the offer has no usable IP address for the audio"
+								   : "the offer has no plain RTP audio stream");
+	} else {
+		while (!answer.media[i].addr.port)
+			i++;
+		u->audio = &u->sdp.media[i];
+		u->fmt = answer.media[i].formats[0];
+	}
+	return rc >= 0;
+}
+
+/* An answer: does it belong to what we offered, and what did it settle on */
+static bool understand_answer(struct gsm_leg *gl, struct understood *u, const char *text, struct cause *why)
+{
+	const struct sdp_format *chosen;
+	struct sdp_msg offer;
+	const char *what;
+	int rc;
+
+	if (!parse(u, text, why))
+		return false;
+	gsm_sdp_offered(gl, &offer);
+	rc = sdp_nego_check_answer(&offer, &u->sdp, &what);
+	u->audio = sdp_msg_audio(&u->sdp);
+	if (rc == -ENOTSUP && u->audio) {
+		*why = no_codec(gl, u->audio, "answers");
+		return false;
+	}
+	chosen = rc || !u->audio ? NULL : sdp_nego_chosen(sdp_msg_audio(&offer), u->audio);
+	if (!chosen) {
+		*why = cause_make(CAUSE_INCOMPATIBLE_DEST, "%s",
+				  rc ? what : "the answer has no codec that was offered");
+		return false;
+	}
+	u->fmt = *chosen;
+	return true;
+}
+
+static bool set_fmtp(struct gsm_leg *gl, const char *fmtp)
+{
+	struct gsm_media *m = &gl->media;
+	const char *usual = gsm_sdp_codec_fmtp(m->codec) ?: "", *was = m->fmtp ?: usual;
+
+	if (!strcmp(was, fmtp))
+		return false;
+	TALLOC_FREE(m->fmtp);
+	if (strcmp(usual, fmtp))
+		m->fmtp = talloc_strdup(gl, fmtp);
+	return true;
+}
+
+/* Remember what of the SIP side's description counts. Returns true if the gateway or the MSC has to know. */
+static bool remember(struct gsm_leg *gl, const struct understood *u, const char *text)
+{
+	struct gsm_media *m = &gl->media;
+	bool receives = !sdp_media_on_hold(u->audio), changed;
+	struct rtp_addr peer = m->peer;
+
+	/* c=0.0.0.0 is hold in the old way: the address before will be wanted again */
+	if (osmo_sockaddr_str_is_nonzero(&u->audio->addr))
+		rtp_addr_from_str(&peer, &u->audio->addr);
+	changed = !rtp_addr_equal(&peer, &m->peer) || receives != m->peer_receives;
+	m->peer = peer;
+	m->peer_receives = receives;
+	m->remote_hash = token_hash_str(text);
+	if (!m->codec)
+		return changed; /* which format counts is known when the MSC has assigned one */
+	/* an answer may leave out the name of a dynamic type: then it is the one that was offered */
+	if (u->fmt.enc[0])
+		changed |= set_fmtp(gl, u->fmt.fmtp);
+	changed |= u->fmt.pt != m->peer_pt;
+	m->peer_pt = u->fmt.pt;
+	return changed;
+}
+
+/*! The offer that a call to a phone begins with (NONE: we are to offer later). Writes to \a buf what MNCC_SETUP_REQ
+ * says about it. Returns 0, or -EINVAL with \a why. */
+int gsm_media_take_setup_offer(struct gsm_leg *gl, const struct leg_media *media, char *buf, size_t len,
+			       struct cause *why)
+{
+	struct understood u;
+	struct sdp_caps ours, caps;
+	int rc;
+
+	buf[0] = '\0';
+	gsm_sdp_ours(&ours, gl);
+	caps = ours;
+	if (media->kind == LEG_MEDIA_OFFER) {
+		if (!understand_offer(gl, &u, media->sdp, why))
+			return -EINVAL;
+		gl->media.offer = talloc_strdup(gl, media->sdp);
+		remember(gl, &u, media->sdp);
+		sdp_nego_common(&caps, &ours, u.audio, false);
+	}
+	if (media->kind == LEG_MEDIA_OFFER && gl->media.mode == MEDIA_DIRECT)
+		rc = gsm_sdp_for_msc(gl, buf, len, media->sdp);
+	else
+		rc = gsm_sdp_for_setup(buf, len, &caps);
+	if (rc)
+		buf[0] = '\0'; /* MSCs before 1.11 do without, too */
+	return 0;
+}
+
+/* Let the gateway or the MSC know what the SIP side said. */
+static void apply_remote(struct gsm_leg *gl, bool changed, const char *text)
+{
+	struct gsm_media *m = &gl->media;
+
+	if (m->mode == MEDIA_DIRECT && m->peer.af != AF_UNSPEC && (changed || !m->connected))
+		tx_rtp_connect(gl, text);
+	else if (m->mode == MEDIA_ANCHORED && m->endp && changed)
+		want_peer(gl);
+}
+
+static void offer_answered(struct gsm_leg *gl, bool accepted)
+{
+	enum gsm_offer what = gl->media.offered;
+
+	gl->media.offered = GSM_OFFER_NONE;
+	if (what != GSM_OFFER_NONE)
+		gsm_services_offer_done(gl, what, accepted);
+}
+
+/*! The SIP side answers (or refuses) what we offered; several times before the call is answered. Returns false if the
+ * leg was released because the answer is of no use. */
+bool gsm_media_take_answer(struct gsm_leg *gl, const struct leg_media *media)
+{
+	struct understood u;
+	struct cause why;
+
+	if (media->kind != LEG_MEDIA_ANSWER) {
+		offer_answered(gl, false);
+		return true;
+	}
+	if (gl->media.remote_hash == token_hash_str(media->sdp)) {
+		apply_remote(gl, false, media->sdp);
+	} else if (understand_answer(gl, &u, media->sdp, &why)) {
+		apply_remote(gl, remember(gl, &u, media->sdp), media->sdp);
+	} else {
+		gsm_leg_release(gl, &why);
+	}
+	if (!gl->leg.released)
+		offer_answered(gl, true);
+	return !gl->leg.released;
+}
+
+/* An offer in a call. The same one again is a refresh, and changes nothing. */
+static bool take_new_offer(struct gsm_leg *gl, const char *sdp)
+{
+	struct understood u;
+	struct cause why;
+	bool changed = false;
+
+	if (gl->media.remote_hash != token_hash_str(sdp)) {
+		if (!understand_offer(gl, &u, sdp, &why)) {
+			LOG_GSM(gl, LOGL_NOTICE, "new offer refused: %s\n", why.text);
+			return false;
+		}
+		changed = remember(gl, &u, sdp);
+	}
+	gl->media.offer = talloc_strdup(gl, sdp);
+	apply_remote(gl, changed, sdp);
+	return true;
+}
+
+/*! The SIP side offers anew in a call: hold, retrieval, a new address, or a mere refresh; NONE: it asks for an offer of
+ * ours. */
+void gsm_media_take_offer(struct gsm_leg *gl, const struct leg_media *media)
+{
+	bool glare = gl->media.offered || gl->media.offer;
+
+	if (media->kind == LEG_MEDIA_NONE)
+		gsm_media_post_offer(gl, LEG_EV_MEDIA, GSM_OFFER_CHANGE);
+	else if (glare || !take_new_offer(gl, media->sdp))
+		leg_post_media(&gl->leg, LEG_EV_MEDIA, LEG_MEDIA_REFUSED, NULL);
+	else if (!gl->leg.released && gsm_media_ready(gl))
+		gsm_media_post_answer(gl);
+}
+
+/* ---- what we say to the SIP side ---- */
+
+/*! SETUP with our offer. */
+void gsm_media_post_setup(struct gsm_leg *gl, const struct call_parties *parties)
+{
+	struct leg_event ev = { .type = LEG_EV_SETUP };
+	char buf[SDP_TEXT_LEN];
+
+	ev.setup.parties = parties;
+	ev.setup.media_mode = gl->media.mode;
+	ev.setup.media = (struct leg_media){ .kind = LEG_MEDIA_OFFER, .sdp = gsm_sdp_offer(gl, buf, sizeof(buf)) };
+	if (!ev.setup.media.sdp) {
+		fail(gl, CAUSE_INTERWORKING, "no session description could be made");
+		return;
+	}
+	gl->media.offered = GSM_OFFER_SETUP;
+	leg_post(&gl->leg, &ev);
+}
+
+/*! ANSWERED with our answer, or with our offer if the call came without one. */
+void gsm_media_post_answered(struct gsm_leg *gl, const struct number *connected)
+{
+	struct leg_event ev = { .type = LEG_EV_ANSWERED };
+	struct leg_media *media = &ev.answered.media;
+	char buf[SDP_TEXT_LEN];
+
+	if (gl->media.offer)
+		*media = (struct leg_media){ LEG_MEDIA_ANSWER, gsm_sdp_answer(gl, gl->media.offer, buf, sizeof(buf)) };
+	else
+		*media = (struct leg_media){ LEG_MEDIA_OFFER, gsm_sdp_offer(gl, buf, sizeof(buf)) };
+	if (!media->sdp) {
+		fail(gl, CAUSE_INTERWORKING, "no session description could be made");
+		return;
+	}
+	if (media->kind == LEG_MEDIA_OFFER)
+		gl->media.offered = GSM_OFFER_SETUP;
+	ev.answered.connected = *connected;
+	TALLOC_FREE(gl->media.offer);
+	leg_post(&gl->leg, &ev);
+}
+
+/*! MEDIA with our answer to the offer that is pending, if one is. */
+void gsm_media_post_answer(struct gsm_leg *gl)
+{
+	char buf[SDP_TEXT_LEN];
+	const char *sdp;
+
+	if (!gl->media.offer)
+		return;
+	sdp = gsm_sdp_answer(gl, gl->media.offer, buf, sizeof(buf));
+	TALLOC_FREE(gl->media.offer);
+	leg_post_media(&gl->leg, LEG_EV_MEDIA, sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_REFUSED, sdp);
+}
+
+/*! Offer anew. Returns false if that cannot be done now, since an offer of either side is pending. */
+bool gsm_media_post_offer(struct gsm_leg *gl, enum leg_event_type type, enum gsm_offer what)
+{
+	char buf[SDP_TEXT_LEN];
+	const char *sdp;
+
+	if (gl->media.offered || gl->media.offer)
+		return false;
+	sdp = gsm_sdp_offer(gl, buf, sizeof(buf));
+	if (!sdp)
+		return false;
+	gl->media.offered = what;
+	leg_post_media(&gl->leg, type, LEG_MEDIA_OFFER, sdp);
+	return true;
+}
+
+/*! Hold or retrieval by the phone was agreed on: the gateway follows. */
+void gsm_media_apply_hold(struct gsm_leg *gl)
+{
+	if (gl->media.endp && !gl->media.peer_busy)
+		want_peer(gl);
+}
+
+/* ---- what the MSC says ---- */
+
+static void take_msc_media(struct gsm_leg *gl, const struct gsm_msc_media *mm, const char *sdp)
+{
+	struct gsm_media *m = &gl->media;
+
+	m->msc = mm->addr;
+	if (m->codec != mm->codec) {
+		m->peer_pt = m->mode == MEDIA_ANCHORED ? sdp_codec_get(mm->codec)->pt : mm->pt;
+		TALLOC_FREE(m->fmtp);
+	}
+	m->codec = mm->codec;
+	m->core_pt = mm->pt;
+	if (m->mode != MEDIA_DIRECT)
+		return;
+	m->local = mm->addr;
+	TALLOC_FREE(m->msc_sdp);
+	if (mm->sdp)
+		m->msc_sdp = talloc_strdup(gl, sdp);
+}
+
+/* A call to a phone: the codec assigned has to be one that the SIP side offered. */
+static bool match_offer(struct gsm_leg *gl)
+{
+	struct understood u;
+	struct cause why;
+
+	if (!gl->media.offer)
+		return true;
+	if (!understand_offer(gl, &u, gl->media.offer, &why)) {
+		gsm_leg_release(gl, &why);
+		return false;
+	}
+	remember(gl, &u, gl->media.offer);
+	return true;
+}
+
+/* The MSC's first word: now there is something to offer or to answer with. */
+static void media_start(struct gsm_leg *gl)
+{
+	if (!match_offer(gl))
+		return;
+	if (gl->media.mode == MEDIA_DIRECT) {
+		gsm_leg_dispatch(gl, GSM_EV_MEDIA_READY, NULL);
+		return;
+	}
+	if (!take_endpoint(gl))
+		return;
+	want_core(gl);
+	want_peer(gl);
+}
+
+/* Later ones: a handover brought another address or codec. */
+static void media_changed(struct gsm_leg *gl, bool codec_changed)
+{
+	struct gsm_media *m = &gl->media;
+
+	LOG_GSM(gl, LOGL_INFO, "the MSC's media changed, codec %s\n", sdp_codec_get(m->codec)->name);
+	if (codec_changed && !match_offer(gl))
+		return;
+	if (m->endp)
+		want_core(gl);
+	if (m->endp && codec_changed)
+		want_peer(gl);
+	if (!m->local_hash || (m->endp && !codec_changed))
+		return; /* the SIP side was not told of the old one, or sees the gateway as before */
+	if (gl->fi->state != GSM_ST_TALKING || !gsm_media_post_offer(gl, LEG_EV_MEDIA, GSM_OFFER_CHANGE))
+		LOG_GSM(gl, LOGL_NOTICE, "cannot tell the SIP side about it now\n");
+}
+
+/*! MNCC_RTP_CREATE: where the MSC receives, and the codec that was assigned on the radio. */
+void gsm_media_rx_rtp_create(struct gsm_leg *gl, const struct mncc_msg *msg)
+{
+	struct gsm_media *m = &gl->media;
+	struct gsm_msc_media mm;
+	bool first = m->msc.af == AF_UNSPEC, codec_changed;
+
+	if (!gsm_msc_media_decode(&mm, msg)) {
+		if (first)
+			fail(gl, CAUSE_RESOURCES, "the MSC gave no address or codec that we know for the media");
+		return;
+	}
+	codec_changed = m->codec != mm.codec;
+	if (rtp_addr_equal(&m->msc, &mm.addr) && !codec_changed && m->core_pt == mm.pt)
+		return;
+	take_msc_media(gl, &mm, msg->sdp);
+	if (first)
+		media_start(gl);
+	else
+		media_changed(gl, codec_changed);
+}
+
+/*! "FR anchored rtpbridge/1@mgw": for the operator. */
+int gsm_media_to_str_buf(char *buf, size_t len, const struct gsm_leg *gl)
+{
+	const struct gsm_media *m = &gl->media;
+
+	return snprintf(buf, len, "%s %s%s%s%s", m->codec ? sdp_codec_get(m->codec)->name : "no-codec",
+			get_value_string(media_mode_names, m->mode), m->endp ? " " : "",
+			m->endp ? mgw_endp_name(m->endp) : "",
+			m->phone_holds			      ? " phone-holds"
+			: m->remote_hash && !m->peer_receives ? " peer-holds"
+							      : "");
+}

@@ -1,0 +1,66 @@
+/* Where the MSC receives, and the codec that was assigned on the radio: what MNCC_RTP_CREATE says.
+ *
+ * From osmo-msc 1.11 on that is in SDP, which counts when it is there: the first codec is the one assigned. Before,
+ * address, payload type and the kind of frame stand in members of their own. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <string.h>
+
+#include <osmocom/core/utils.h>
+
+#include "leg_internal.h"
+
+/* from its SDP: the first codec is the one assigned */
+static bool from_sdp(struct gsm_msc_media *mm, const char *text)
+{
+	struct sdp_media *audio;
+	struct sdp_msg sdp;
+	unsigned int i;
+
+	if (!text || !*text || sdp_msg_parse(&sdp, text, strlen(text), NULL))
+		return false;
+	audio = sdp_msg_audio(&sdp);
+	if (!audio || !osmo_sockaddr_str_is_nonzero(&audio->addr))
+		return false;
+	for (i = 0; i < audio->n_formats && !sdp_codec_is_voice(sdp_codec_of(&audio->formats[i])); i++)
+		;
+	if (i == audio->n_formats)
+		return false;
+	*mm = (struct gsm_msc_media){ .codec = sdp_codec_of(&audio->formats[i]),
+				      .pt = audio->formats[i].pt,
+				      .sdp = true };
+	rtp_addr_from_str(&mm->addr, &audio->addr);
+	return mm->addr.af != AF_UNSPEC;
+}
+
+/* from the old members */
+static bool from_legacy(struct gsm_msc_media *mm, const struct mncc_msg *msg)
+{
+	static const struct {
+		uint32_t frame;
+		enum sdp_codec_id codec;
+	} codecs[] = {
+		{ MNCC_MT_FRAME_FR, SDP_CODEC_GSM_FR },
+		{ MNCC_MT_FRAME_EFR, SDP_CODEC_GSM_EFR },
+		{ MNCC_MT_FRAME_HR, SDP_CODEC_GSM_HR },
+		{ MNCC_MT_FRAME_AMR, SDP_CODEC_AMR },
+	};
+	struct osmo_sockaddr_str addr;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(codecs) && codecs[i].frame != msg->payload_msg_type; i++)
+		;
+	if (i == ARRAY_SIZE(codecs) || msg->payload_type > 127 ||
+	    osmo_sockaddr_str_from_sockaddr(&addr, &msg->addr.u.sas) || !osmo_sockaddr_str_is_nonzero(&addr))
+		return false;
+	*mm = (struct gsm_msc_media){ .codec = codecs[i].codec, .pt = msg->payload_type };
+	rtp_addr_from_str(&mm->addr, &addr);
+	return true;
+}
+
+/*! Returns false if there is no address, or no codec that we know. */
+bool gsm_msc_media_decode(struct gsm_msc_media *mm, const struct mncc_msg *msg)
+{
+	return from_sdp(mm, msg->sdp) || from_legacy(mm, msg);
+}

@@ -1,8 +1,9 @@
 /* MNCC messages: bytes of a given layout to struct and back.
  *
- * Integers are read and written by memcpy at offsets that are the same in all versions (struct gsm_mncc up to lchan_mode), or that the layout
- * names (gcr, sdp, everything in struct gsm_mncc_rtp). What is read is checked here, once: past the codec each string is terminated and has
- * only characters that a number can have. Unused members are zero on the wire, as in osmo-msc. */
+ * Integers are read and written by memcpy at offsets that are the same in all versions (struct gsm_mncc up to
+ * lchan_mode), or that the layout names (gcr, sdp, everything in struct gsm_mncc_rtp). What is read is checked here,
+ * once: past the codec each string is terminated and has only characters that a number can have. Unused members are
+ * zero on the wire, as in osmo-msc. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -47,9 +48,10 @@
 #define CAUSE_VALUE	  16
 
 /* The fields that we carry; a bit whose member we do not write would announce an empty element. */
-#define FIELDS_CARRIED \
-	(MNCC_FIELD_BEARER_CAP | MNCC_FIELD_CALLED | MNCC_FIELD_CALLING | MNCC_FIELD_REDIRECTING | MNCC_FIELD_CONNECTED | \
-	 MNCC_FIELD_CAUSE | MNCC_FIELD_PROGRESS | MNCC_FIELD_EMERGENCY | MNCC_FIELD_CCCAP | MNCC_FIELD_KEYPAD | MNCC_FIELD_GCR)
+#define FIELDS_CARRIED                                                                                                 \
+	(MNCC_FIELD_BEARER_CAP | MNCC_FIELD_CALLED | MNCC_FIELD_CALLING | MNCC_FIELD_REDIRECTING |                     \
+	 MNCC_FIELD_CONNECTED | MNCC_FIELD_CAUSE | MNCC_FIELD_PROGRESS | MNCC_FIELD_EMERGENCY | MNCC_FIELD_CCCAP |     \
+	 MNCC_FIELD_KEYPAD | MNCC_FIELD_GCR)
 
 static inline uint32_t get32(const uint8_t *buf, size_t off)
 {
@@ -89,7 +91,8 @@ int mncc_hello_decode(struct mncc_hello *hello, const uint8_t *buf, size_t len)
 
 /* ---- bytes to struct ---- */
 
-/* Digits of a number or an IMSI go into URIs, logs and CDRs: nothing else may be in there, and a NUL within max octets. */
+/* Digits of a number or an IMSI go into URIs, logs and CDRs: nothing else may be in there, and a NUL within max octets.
+ */
 static int get_digits(char *to, const uint8_t *from, size_t max)
 {
 	size_t i;
@@ -100,7 +103,8 @@ static int get_digits(char *to, const uint8_t *from, size_t max)
 		to[i] = c;
 		if (!c)
 			return 0;
-		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && c != '*' && c != '#' && c != '+')
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && c != '*' &&
+		    c != '#' && c != '+')
 			return -EINVAL;
 	}
 	return -EINVAL;
@@ -268,10 +272,10 @@ static int decode_rtp(struct mncc_msg *msg, const struct mncc_layout *layout, co
 
 /*! Read a message from the MSC.
  *
- * It may be shorter or longer than the layout says: osmo-msc sends RTP messages in the size of signalling messages, and a packet may end after
- * the NUL of sdp.
- * \param[out] msg  sdp points into \a buf. An address without IP or port is AF_UNSPEC: the MSC says "error" with it.
- * \returns 0, or -EINVAL: too short, a string without its NUL, a number with characters that no number has. */
+ * It may be shorter or longer than the layout says: osmo-msc sends RTP messages in the size of signalling messages, and
+ * a packet may end after the NUL of sdp. \param[out] msg  sdp points into \a buf. An address without IP or port is
+ * AF_UNSPEC: the MSC says "error" with it. \returns 0, or -EINVAL: too short, a string without its NUL, a number with
+ * characters that no number has. */
 int mncc_msg_decode(struct mncc_msg *msg, const struct mncc_layout *layout, const uint8_t *buf, size_t len)
 {
 	if (len < OFF_FIELDS)
@@ -490,7 +494,8 @@ static int rtp_to_str_buf(char *buf, size_t len, const struct mncc_msg *msg)
 
 	if (msg->addr.u.sa.sa_family != AF_UNSPEC)
 		osmo_sockaddr_to_str_buf(addr, sizeof(addr), &msg->addr);
-	OSMO_STRBUF_PRINTF(sb, " addr=%s payload_type=%u payload_msg_type=0x%x", addr, msg->payload_type, msg->payload_msg_type);
+	OSMO_STRBUF_PRINTF(sb, " addr=%s payload_type=%u payload_msg_type=0x%x", addr, msg->payload_type,
+			   msg->payload_msg_type);
 	return sb.chars_needed;
 }
 

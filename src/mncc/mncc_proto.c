@@ -1,7 +1,7 @@
 /* The MNCC protocol's versions as data: where members lie, how long messages are, what the words are called.
  *
- * osmo-msc announces in its HELLO which one it speaks. The version decides; sizes and offsets announced with it only tell the two forms of
- * version 8 apart, since test tools announce sizes that are not those of what they send. */
+ * osmo-msc announces in its HELLO which one it speaks. The version decides; sizes and offsets announced with it only
+ * tell the two forms of version 8 apart, since test tools announce sizes that are not those of what they send. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -9,57 +9,55 @@
 
 #include "mncc_internal.h"
 
-const struct value_string mncc_msg_type_names[] = {
-	{ MNCC_MT_SETUP_REQ, "MNCC_SETUP_REQ" },
-	{ MNCC_MT_SETUP_IND, "MNCC_SETUP_IND" },
-	{ MNCC_MT_SETUP_RSP, "MNCC_SETUP_RSP" },
-	{ MNCC_MT_SETUP_CNF, "MNCC_SETUP_CNF" },
-	{ MNCC_MT_SETUP_COMPL_REQ, "MNCC_SETUP_COMPL_REQ" },
-	{ MNCC_MT_SETUP_COMPL_IND, "MNCC_SETUP_COMPL_IND" },
-	{ MNCC_MT_CALL_CONF_IND, "MNCC_CALL_CONF_IND" },
-	{ MNCC_MT_CALL_PROC_REQ, "MNCC_CALL_PROC_REQ" },
-	{ MNCC_MT_PROGRESS_REQ, "MNCC_PROGRESS_REQ" },
-	{ MNCC_MT_ALERT_REQ, "MNCC_ALERT_REQ" },
-	{ MNCC_MT_ALERT_IND, "MNCC_ALERT_IND" },
-	{ MNCC_MT_NOTIFY_REQ, "MNCC_NOTIFY_REQ" },
-	{ MNCC_MT_NOTIFY_IND, "MNCC_NOTIFY_IND" },
-	{ MNCC_MT_DISC_REQ, "MNCC_DISC_REQ" },
-	{ MNCC_MT_DISC_IND, "MNCC_DISC_IND" },
-	{ MNCC_MT_REL_REQ, "MNCC_REL_REQ" },
-	{ MNCC_MT_REL_IND, "MNCC_REL_IND" },
-	{ MNCC_MT_REL_CNF, "MNCC_REL_CNF" },
-	{ MNCC_MT_FACILITY_REQ, "MNCC_FACILITY_REQ" },
-	{ MNCC_MT_FACILITY_IND, "MNCC_FACILITY_IND" },
-	{ MNCC_MT_START_DTMF_IND, "MNCC_START_DTMF_IND" },
-	{ MNCC_MT_START_DTMF_RSP, "MNCC_START_DTMF_RSP" },
-	{ MNCC_MT_START_DTMF_REJ, "MNCC_START_DTMF_REJ" },
-	{ MNCC_MT_STOP_DTMF_IND, "MNCC_STOP_DTMF_IND" },
-	{ MNCC_MT_STOP_DTMF_RSP, "MNCC_STOP_DTMF_RSP" },
-	{ MNCC_MT_MODIFY_REQ, "MNCC_MODIFY_REQ" },
-	{ MNCC_MT_MODIFY_IND, "MNCC_MODIFY_IND" },
-	{ MNCC_MT_MODIFY_RSP, "MNCC_MODIFY_RSP" },
-	{ MNCC_MT_MODIFY_CNF, "MNCC_MODIFY_CNF" },
-	{ MNCC_MT_MODIFY_REJ, "MNCC_MODIFY_REJ" },
-	{ MNCC_MT_HOLD_IND, "MNCC_HOLD_IND" },
-	{ MNCC_MT_HOLD_CNF, "MNCC_HOLD_CNF" },
-	{ MNCC_MT_HOLD_REJ, "MNCC_HOLD_REJ" },
-	{ MNCC_MT_RETRIEVE_IND, "MNCC_RETRIEVE_IND" },
-	{ MNCC_MT_RETRIEVE_CNF, "MNCC_RETRIEVE_CNF" },
-	{ MNCC_MT_RETRIEVE_REJ, "MNCC_RETRIEVE_REJ" },
-	{ MNCC_MT_USERINFO_REQ, "MNCC_USERINFO_REQ" },
-	{ MNCC_MT_USERINFO_IND, "MNCC_USERINFO_IND" },
-	{ MNCC_MT_REJ_REQ, "MNCC_REJ_REQ" },
-	{ MNCC_MT_REJ_IND, "MNCC_REJ_IND" },
-	{ MNCC_MT_RTP_CREATE, "MNCC_RTP_CREATE" },
-	{ MNCC_MT_RTP_CONNECT, "MNCC_RTP_CONNECT" },
-	{ MNCC_MT_RTP_FREE, "MNCC_RTP_FREE" },
-	{ MNCC_MT_FRAME_FR, "GSM_TCHF_FRAME" },
-	{ MNCC_MT_FRAME_EFR, "GSM_TCHF_FRAME_EFR" },
-	{ MNCC_MT_FRAME_HR, "GSM_TCHH_FRAME" },
-	{ MNCC_MT_FRAME_AMR, "GSM_TCH_FRAME_AMR" },
-	{ MNCC_MT_HELLO, "MNCC_SOCKET_HELLO" },
-	{}
-};
+const struct value_string mncc_msg_type_names[] = { { MNCC_MT_SETUP_REQ, "MNCC_SETUP_REQ" },
+						    { MNCC_MT_SETUP_IND, "MNCC_SETUP_IND" },
+						    { MNCC_MT_SETUP_RSP, "MNCC_SETUP_RSP" },
+						    { MNCC_MT_SETUP_CNF, "MNCC_SETUP_CNF" },
+						    { MNCC_MT_SETUP_COMPL_REQ, "MNCC_SETUP_COMPL_REQ" },
+						    { MNCC_MT_SETUP_COMPL_IND, "MNCC_SETUP_COMPL_IND" },
+						    { MNCC_MT_CALL_CONF_IND, "MNCC_CALL_CONF_IND" },
+						    { MNCC_MT_CALL_PROC_REQ, "MNCC_CALL_PROC_REQ" },
+						    { MNCC_MT_PROGRESS_REQ, "MNCC_PROGRESS_REQ" },
+						    { MNCC_MT_ALERT_REQ, "MNCC_ALERT_REQ" },
+						    { MNCC_MT_ALERT_IND, "MNCC_ALERT_IND" },
+						    { MNCC_MT_NOTIFY_REQ, "MNCC_NOTIFY_REQ" },
+						    { MNCC_MT_NOTIFY_IND, "MNCC_NOTIFY_IND" },
+						    { MNCC_MT_DISC_REQ, "MNCC_DISC_REQ" },
+						    { MNCC_MT_DISC_IND, "MNCC_DISC_IND" },
+						    { MNCC_MT_REL_REQ, "MNCC_REL_REQ" },
+						    { MNCC_MT_REL_IND, "MNCC_REL_IND" },
+						    { MNCC_MT_REL_CNF, "MNCC_REL_CNF" },
+						    { MNCC_MT_FACILITY_REQ, "MNCC_FACILITY_REQ" },
+						    { MNCC_MT_FACILITY_IND, "MNCC_FACILITY_IND" },
+						    { MNCC_MT_START_DTMF_IND, "MNCC_START_DTMF_IND" },
+						    { MNCC_MT_START_DTMF_RSP, "MNCC_START_DTMF_RSP" },
+						    { MNCC_MT_START_DTMF_REJ, "MNCC_START_DTMF_REJ" },
+						    { MNCC_MT_STOP_DTMF_IND, "MNCC_STOP_DTMF_IND" },
+						    { MNCC_MT_STOP_DTMF_RSP, "MNCC_STOP_DTMF_RSP" },
+						    { MNCC_MT_MODIFY_REQ, "MNCC_MODIFY_REQ" },
+						    { MNCC_MT_MODIFY_IND, "MNCC_MODIFY_IND" },
+						    { MNCC_MT_MODIFY_RSP, "MNCC_MODIFY_RSP" },
+						    { MNCC_MT_MODIFY_CNF, "MNCC_MODIFY_CNF" },
+						    { MNCC_MT_MODIFY_REJ, "MNCC_MODIFY_REJ" },
+						    { MNCC_MT_HOLD_IND, "MNCC_HOLD_IND" },
+						    { MNCC_MT_HOLD_CNF, "MNCC_HOLD_CNF" },
+						    { MNCC_MT_HOLD_REJ, "MNCC_HOLD_REJ" },
+						    { MNCC_MT_RETRIEVE_IND, "MNCC_RETRIEVE_IND" },
+						    { MNCC_MT_RETRIEVE_CNF, "MNCC_RETRIEVE_CNF" },
+						    { MNCC_MT_RETRIEVE_REJ, "MNCC_RETRIEVE_REJ" },
+						    { MNCC_MT_USERINFO_REQ, "MNCC_USERINFO_REQ" },
+						    { MNCC_MT_USERINFO_IND, "MNCC_USERINFO_IND" },
+						    { MNCC_MT_REJ_REQ, "MNCC_REJ_REQ" },
+						    { MNCC_MT_REJ_IND, "MNCC_REJ_IND" },
+						    { MNCC_MT_RTP_CREATE, "MNCC_RTP_CREATE" },
+						    { MNCC_MT_RTP_CONNECT, "MNCC_RTP_CONNECT" },
+						    { MNCC_MT_RTP_FREE, "MNCC_RTP_FREE" },
+						    { MNCC_MT_FRAME_FR, "GSM_TCHF_FRAME" },
+						    { MNCC_MT_FRAME_EFR, "GSM_TCHF_FRAME_EFR" },
+						    { MNCC_MT_FRAME_HR, "GSM_TCHH_FRAME" },
+						    { MNCC_MT_FRAME_AMR, "GSM_TCH_FRAME_AMR" },
+						    { MNCC_MT_HELLO, "MNCC_SOCKET_HELLO" },
+						    {} };
 
 /* Offsets that osmo-msc announces, the same in all versions. */
 #define HELLO_CALLED	 104
@@ -67,7 +65,8 @@ const struct value_string mncc_msg_type_names[] = {
 #define HELLO_EMERGENCY	 812
 #define HELLO_LCHAN_TYPE 832
 
-/* osmo-msc up to 1.9 drops a message with a field bit it does not know, and it does not know GCR; one that announces 1896 knows it. */
+/* osmo-msc up to 1.9 drops a message with a field bit it does not know, and it does not know GCR; one that announces
+ * 1896 knows it. */
 #define FIELDS_OLD 0x3fff
 #define FIELDS_GCR 0x7fff
 

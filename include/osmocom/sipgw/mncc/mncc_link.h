@@ -33,7 +33,8 @@ struct mncc_call {
 
 /*! What the user of the link wants to hear. */
 struct mncc_link_ops {
-	/*! MNCC_SETUP_IND: a call from a phone. Returns false if it was not taken (the link then refuses it: cause 47). */
+	/*! MNCC_SETUP_IND: a call from a phone. Returns false if it was not taken (the link then refuses it: cause 47). Not asked while
+	 * mncc_link_accepts_calls() says no: the link refuses by itself, cause 41 (mncc_link_refuse_calls()) or 42 (transmit queue). */
 	bool (*setup_ind)(struct mncc_link *link, const struct mncc_msg *msg, void *data);
 	/*! The link came up (HELLO accepted) or went down. May be NULL. */
 	void (*state)(struct mncc_link *link, bool up, void *data);
@@ -49,12 +50,14 @@ enum mncc_link_state {
 
 enum mncc_link_ctr {
 	MNCC_CTR_RX, MNCC_CTR_TX, MNCC_CTR_RX_MALFORMED, MNCC_CTR_RX_UNKNOWN_CALLREF, MNCC_CTR_TX_DELAYED, MNCC_CTR_TX_REFUSED,
-	MNCC_CTR_CONNECTS, MNCC_CTR_DISCONNECTS,
+	MNCC_CTR_CONNECTS, MNCC_CTR_DISCONNECTS, MNCC_CTR_RX_DUPLICATE, MNCC_CTR_CALLS_REFUSED,
 };
 
 struct mncc_link *mncc_link_alloc(void *ctx, const struct mncc_link_ops *ops);
 void mncc_link_start(struct mncc_link *link);	/*!< begin to connect */
 void mncc_link_stop(struct mncc_link *link);	/*!< flush what is queued as far as the socket takes it, close, stay closed */
+/*! From now on answer each MNCC_SETUP_IND with cause 41, since we are stopping. Calls that are there go on. */
+void mncc_link_refuse_calls(struct mncc_link *link, bool refuse);
 void mncc_link_set_path(struct mncc_link *link, const char *path); /*!< takes effect on the next connect; reconnects if it differs */
 const char *mncc_link_path(const struct mncc_link *link);
 bool mncc_link_is_up(const struct mncc_link *link);
@@ -62,7 +65,8 @@ bool mncc_link_is_up(const struct mncc_link *link);
 bool mncc_link_accepts_calls(const struct mncc_link *link);
 const struct mncc_layout *mncc_link_layout(const struct mncc_link *link); /*!< NULL while down */
 
-/*! Send. Queued when the socket is full, in order. Returns 0, -ENOTCONN, -EMSGSIZE (sdp too long), -ENOBUFS (queue at its bound: SETUP_REQ only). */
+/*! Send. Queued when the socket is full, in order. Returns 0, -ENOTCONN, -EMSGSIZE (sdp too long), -ENOBUFS (queue long: SETUP_REQ only; and
+ * anything once the MSC has not read for so long that 16 messages per call and 4096 more are waiting). */
 int mncc_link_tx(struct mncc_link *link, const struct mncc_msg *msg);
 
 /*! Hear about \a callref from now on; 0 picks a free one for an MT call (1..0x1fffffff). Returns 0 or -EEXIST. */

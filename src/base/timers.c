@@ -36,10 +36,11 @@ struct osmo_tdef mgcp_tdefs[] = {
 	{ .T = T_MGCP_RTO, .default_val = 500, .unit = OSMO_TDEF_MS, .desc = "first retransmission, nothing measured yet" },
 	{ .T = T_MGCP_RTO_MAX, .default_val = 4000, .unit = OSMO_TDEF_MS, .desc = "longest retransmission interval" },
 	{ .T = T_MGCP_MAX, .default_val = 12000, .unit = OSMO_TDEF_MS, .desc = "a command is given up (T-MAX)" },
-	{ .T = T_MGCP_LONGTRAN, .default_val = 20000, .unit = OSMO_TDEF_MS, .desc = "final response after a provisional one (LONGTRAN)" },
+	{ .T = T_MGCP_LONGTRAN, .default_val = 5000, .unit = OSMO_TDEF_MS, .desc = "retransmission after a provisional response (LONGTRAN)" },
 	{ .T = T_MGCP_HIST, .default_val = 30000, .unit = OSMO_TDEF_MS, .desc = "memory for repeated commands and late responses (T-HIST)" },
 	{ .T = T_MGCP_KEEPALIVE, .default_val = 10000, .unit = OSMO_TDEF_MS, .desc = "AUEP interval, gateway up" },
 	{ .T = T_MGCP_PROBE, .default_val = 2000, .unit = OSMO_TDEF_MS, .desc = "AUEP interval, gateway down" },
+	{ .T = T_MGCP_AUDIT, .default_val = 60000, .unit = OSMO_TDEF_MS, .desc = "each endpoint in use is checked this often, 0: never" },
 	{}
 };
 

@@ -1,1 +1,488 @@
-/* to be written */
+/* A media gateway: is it there, and what does it say by itself.
+ *
+ * Any well-formed datagram means that it is up. It is down when a command was given up and nothing came since that was
+ * first sent, or when its port has been closed (ICMP) for a while. Neither ends a call: media may flow all the same.
+ * Calls end when the gateway says that their endpoint does not exist, and whoever was silent or restarted is asked for
+ * that (mgw_audit.c). */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include <osmocom/core/stats.h>
+#include <osmocom/core/talloc.h>
+
+#include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/timers.h>
+
+#include "mgcp_internal.h"
+
+#define REFUSED_DOWN_MS	 1500 /* a restart that is faster than this is not an outage */
+#define LEAST_INTERVAL	 100  /* ms between keep-alives, whatever is configured */
+#define UNPARK_SPREAD_MS 5
+
+const struct value_string mgw_state_names[] = {
+	{ MGW_ST_OFF, "off" },
+	{ MGW_ST_DOWN, "down" },
+	{ MGW_ST_UP, "up" },
+	{},
+};
+
+static const struct rate_ctr_desc mgw_ctr_desc[] = {
+	[MGW_CTR_CRCX] = { "tx:crcx", "CRCX: connections asked for" },
+	[MGW_CTR_MDCX] = { "tx:mdcx", "MDCX: connections changed or checked" },
+	[MGW_CTR_DLCX] = { "tx:dlcx", "DLCX: connections or endpoints deleted" },
+	[MGW_CTR_AUEP] = { "tx:auep", "AUEP: keep-alives" },
+	[MGW_CTR_RETRANS] = { "tx:retransmitted", "Commands sent again since no answer came in time" },
+	[MGW_CTR_TIMEOUT] = { "tx:timeout", "Commands given up without an answer" },
+	[MGW_CTR_REFUSED] = { "rx:refused", "Commands that the gateway refused" },
+	[MGW_CTR_RX_MALFORMED] = { "rx:malformed", "Messages that are no MGCP" },
+	[MGW_CTR_RX_COMMAND] = { "rx:command", "Commands from the gateway, repetitions not counted" },
+	[MGW_CTR_RX_STRAY] = { "rx:stray", "Answers to nothing under way: late or repeated ones" },
+	[MGW_CTR_ZOMBIE_DLCX] = { "endp:orphan", "Endpoints deleted that a repeated or late CRCX had created" },
+	[MGW_CTR_DOWN] = { "state:down", "Times that the gateway stopped answering" },
+	[MGW_CTR_RESTART] = { "endp:lost", "Endpoints in use that the gateway did not know any more" },
+	[MGW_CTR_AUDIT] = { "endp:audited", "Checks whether an endpoint in use is still there" },
+	[MGW_CTR_RTP_TX] = { "rtp:tx", "RTP packets sent by the gateway in connections that ended" },
+	[MGW_CTR_RTP_RX] = { "rtp:rx", "RTP packets received by the gateway in connections that ended" },
+	[MGW_CTR_RTP_LOST] = { "rtp:lost", "RTP packets that the gateway missed in connections that ended" },
+};
+
+static const struct rate_ctr_group_desc mgw_ctrg_desc = {
+	.group_name_prefix = "mgw",
+	.group_description = "Media gateway",
+	.num_ctr = ARRAY_SIZE(mgw_ctr_desc),
+	.ctr_desc = mgw_ctr_desc,
+	.class_id = OSMO_STATS_CLASS_GLOBAL,
+};
+
+static void schedule_keepalive(struct mgw *mgw)
+{
+	unsigned long ms = timer_ms(mgcp_tdefs, mgw->state == MGW_ST_UP ? T_MGCP_KEEPALIVE : T_MGCP_PROBE);
+
+	timer_start_ms(&mgw->keepalive, OSMO_MAX(ms, LEAST_INTERVAL));
+}
+
+static void state_chg(struct mgw *mgw, enum mgw_state state)
+{
+	mgw->state = state;
+	mgw->since_ms = mgcp_now_ms();
+	if (state != MGW_ST_OFF)
+		schedule_keepalive(mgw);
+}
+
+/* ---- up and down */
+
+/* For a gateway that is ours alone: what an earlier life of us left there goes away. */
+static void reset_endpoints(struct mgw *mgw)
+{
+	struct mgcp_msg cmd = { .verb = MGCP_VERB_DLCX };
+	char name[MGCP_MAX_ENDPOINT + 1];
+
+	if (!mgw->cfg.reset_endpoints || mgw->n_endpoints)
+		return;
+	snprintf(name, sizeof(name), "%s/*@%s", mgw->cfg.endpoint, mgw->cfg.domain);
+	cmd.endpoint = mgcp_text(name);
+	LOG_MGW(mgw, LOGL_NOTICE, "deleting all connections of %s\n", name);
+	MGW_COUNT(mgw, MGW_CTR_DLCX);
+	mgcp_trx_send(mgw->path->trxs, &cmd, NULL, NULL);
+}
+
+static void unpark_all(struct mgw *mgw)
+{
+	struct mgw_endp *endp;
+	unsigned int delay = 0;
+
+	if (!mgw->n_parked)
+		return;
+	llist_for_each_entry (endp, &mgw->endpoints, entry)
+		if (endp->state == ENDP_ST_PARKED && endp->path == mgw->path)
+			mgw_endp_unpark(endp, delay += UNPARK_SPREAD_MS);
+}
+
+static void go_up(struct mgw *mgw)
+{
+	LOG_MGW(mgw, LOGL_NOTICE, "is up\n");
+	mgw->told_silent = false;
+	state_chg(mgw, MGW_ST_UP);
+	reset_endpoints(mgw);
+	unpark_all(mgw);
+	mgw_audit_all(mgw, "it was silent");
+}
+
+static void go_down(struct mgw *mgw, const char *why)
+{
+	LOG_MGW(mgw, LOGL_ERROR, "is down: %s\n", why);
+	mgw->told_silent = true;
+	MGW_COUNT(mgw, MGW_CTR_DOWN);
+	state_chg(mgw, MGW_ST_DOWN);
+}
+
+/*! Something well-formed came. */
+void mgw_alive(struct mgw_path *path)
+{
+	struct mgw *mgw = path->mgw;
+
+	if (path != mgw->path)
+		return;
+	mgw->last_rx_ms = mgcp_now_ms();
+	if (mgw->state == MGW_ST_DOWN)
+		go_up(mgw);
+	else if (mgw->refused_since_ms)
+		mgw_audit_all(mgw, "its port was closed for a moment");
+	mgw->refused_since_ms = 0;
+}
+
+/*! A command was given up. */
+void mgw_given_up(struct mgw_path *path, uint64_t first_sent_ms)
+{
+	struct mgw *mgw = path->mgw;
+
+	if (path == mgw->path && mgw->state == MGW_ST_UP && mgw->last_rx_ms <= first_sent_ms)
+		go_down(mgw, "it does not answer");
+}
+
+static void keepalive_cb(void *data);
+
+/*! Nobody listens at its port, says the network. One such sign may be a leftover of a restart; ask. */
+void mgw_refused(struct mgw_path *path)
+{
+	struct mgw *mgw = path->mgw;
+	uint64_t now = mgcp_now_ms();
+
+	if (path != mgw->path || mgw->state == MGW_ST_OFF)
+		return;
+	if (!mgw->refused_since_ms) {
+		mgw->refused_since_ms = now;
+		if (mgw->state == MGW_ST_UP)
+			timer_start_ms(&mgw->keepalive, 0);
+	} else if (mgw->state == MGW_ST_UP && now - mgw->refused_since_ms >= REFUSED_DOWN_MS) {
+		go_down(mgw, "nobody listens at its address");
+	}
+}
+
+static void auep_cb(void *data, const struct mgcp_msg *rsp)
+{
+	struct mgw *mgw = data;
+
+	mgw->auep = NULL;
+	if (rsp && rsp->code / 100 == 5)
+		mgw_note_error(mgw, rsp->code, rsp->comment);
+}
+
+/* AUEP of all endpoints: no osmo-mgw dislikes it, and nothing changes by it. */
+static void tx_auep(struct mgw *mgw)
+{
+	struct mgcp_msg cmd = { .verb = MGCP_VERB_AUEP };
+	char name[MGCP_MAX_ENDPOINT + 1];
+
+	snprintf(name, sizeof(name), "%s/*@%s", mgw->cfg.endpoint, mgw->cfg.domain);
+	cmd.endpoint = mgcp_text(name);
+	MGW_COUNT(mgw, MGW_CTR_AUEP);
+	mgw->auep = mgcp_trx_send(mgw->path->trxs, &cmd, auep_cb, mgw);
+}
+
+static void cancel_auep(struct mgw *mgw)
+{
+	mgcp_trx_cancel(mgw->auep);
+	mgw->auep = NULL;
+}
+
+static void tell_silent(struct mgw *mgw)
+{
+	if (mgw->told_silent)
+		return;
+	mgw->told_silent = true;
+	LOG_MGW(mgw, LOGL_NOTICE, "no answer yet from %s port %u, trying on\n", mgw->cfg.remote_addr,
+		mgw->cfg.remote_port);
+}
+
+static int open_path(struct mgw *mgw);
+
+static void keepalive_cb(void *data)
+{
+	struct mgw *mgw = data;
+
+	schedule_keepalive(mgw);
+	if (!mgw->path && open_path(mgw) < 0)
+		return;
+	if (mgw->state == MGW_ST_DOWN && mgw->auep) {
+		tell_silent(mgw);
+		cancel_auep(mgw); /* probing has an interval of its own, without back-off */
+	}
+	if (!mgw->auep)
+		tx_auep(mgw);
+	if (mgw->state == MGW_ST_UP)
+		mgw_audit_one(mgw); /* a restart that nobody noticed shows here */
+}
+
+/* ---- what the gateway says by itself */
+
+/* Does a name, perhaps with a wildcard ("*@mgw", RFC 3435 2.1.2), cover this one? */
+static bool name_covers(struct mgcp_text pattern, const char *name)
+{
+	const char *star = memchr(pattern.s, '*', pattern.len);
+	size_t head, tail, len = strlen(name);
+
+	if (!star)
+		return mgcp_text_is(pattern, name);
+	head = star - pattern.s;
+	tail = pattern.len - head - 1;
+	return len >= head + tail && !strncasecmp(pattern.s, name, head) &&
+	       !strncasecmp(star + 1, name + len - tail, tail);
+}
+
+static uint16_t lose_endpoints(struct mgw_path *path, struct mgcp_text pattern, const char *why)
+{
+	struct mgw_endp *endp, *tmp;
+
+	llist_for_each_entry_safe (endp, tmp, &path->mgw->endpoints, entry) {
+		if (endp->path != path || !name_covers(pattern, endp->name) || !endp->name[0])
+			continue;
+		if (!endp->ending)
+			MGW_COUNT(path->mgw, MGW_CTR_RESTART);
+		mgw_endp_lost(endp, 41, why);
+	}
+	return 200;
+}
+
+/* RFC 3435 2.3.12 */
+static uint16_t rx_rsip(struct mgw_path *path, const struct mgcp_msg *cmd)
+{
+	struct mgcp_text method = cmd->params[MGCP_PARAM_RM];
+
+	LOG_MGW(path->mgw, LOGL_NOTICE, "says restart %.*s for %.*s\n", (int)method.len, method.s ? method.s : "",
+		(int)cmd->endpoint.len, cmd->endpoint.s);
+	if (mgcp_text_is(method, "restart") || mgcp_text_is(method, "forced"))
+		return lose_endpoints(path, cmd->endpoint, "the gateway was restarted");
+	if (mgcp_text_is(method, "disconnected")) {
+		/* it lost us, not its connections */
+		mgw_audit_all(path->mgw, "it was disconnected");
+		return 200;
+	}
+	if (mgcp_text_is(method, "graceful") || mgcp_text_is(method, "cancel-graceful"))
+		return 200;
+	return method.s ? 536 : 510;
+}
+
+/* RFC 3435 2.3.9: the gateway deletes a connection by itself. The other one alone is of no use to a call. */
+static uint16_t rx_dlcx(struct mgw_path *path, const struct mgcp_msg *cmd)
+{
+	struct mgw_endp *endp = mgw_endp_find(path, cmd->endpoint);
+	char call_id[17];
+
+	if (!endp)
+		return 500;
+	snprintf(call_id, sizeof(call_id), "%016" PRIX64, endp->call_id);
+	if (!mgcp_text_is(cmd->params[MGCP_PARAM_C], call_id))
+		return 516;
+	mgw_endp_lost(endp, 41, "the gateway deleted the connection");
+	return 250;
+}
+
+/*! A command from the gateway; returns the code to answer with. We have asked for no events (RQNT), so NTFY is only
+ * acknowledged. */
+uint16_t mgw_rx_command(struct mgw_path *path, const struct mgcp_msg *cmd)
+{
+	switch (cmd->verb) {
+	case MGCP_VERB_NTFY:
+		return 200;
+	case MGCP_VERB_RSIP:
+		return rx_rsip(path, cmd);
+	case MGCP_VERB_DLCX:
+		return rx_dlcx(path, cmd);
+	default:
+		return 504;
+	}
+}
+
+/*! Keep the last error for the operator. */
+void mgw_note_error(struct mgw *mgw, uint16_t code, struct mgcp_text comment)
+{
+	MGW_COUNT(mgw, MGW_CTR_REFUSED);
+	mgw->last_error_code = code;
+	comment.len = OSMO_MIN(comment.len, sizeof(mgw->last_error) - 1);
+	if (!mgcp_text_copy(mgw->last_error, sizeof(mgw->last_error), comment))
+		OSMO_STRLCPY_ARRAY(mgw->last_error, mgcp_code_get(code)->text);
+}
+
+/* ---- for those above */
+
+/* The counters are in a list of the library. */
+static int mgw_destructor(struct mgw *mgw)
+{
+	rate_ctr_group_free(mgw->ctrs);
+	return 0;
+}
+
+struct mgw *mgw_alloc(void *ctx, const char *name)
+{
+	static unsigned int next_idx;
+	struct mgw *mgw = talloc_zero(ctx, struct mgw);
+
+	mgw->name = talloc_strdup(mgw, name);
+	mgw->ctrs = rate_ctr_group_alloc(mgw, &mgw_ctrg_desc, next_idx++);
+	if (!mgw->ctrs) {
+		talloc_free(mgw);
+		return NULL;
+	}
+	rate_ctr_group_set_name(mgw->ctrs, name);
+	talloc_set_destructor(mgw, mgw_destructor);
+	mgw->cfg = (struct mgw_cfg){
+		.remote_addr = talloc_strdup(mgw, "127.0.0.1"),
+		.remote_port = 2427,
+		.domain = talloc_strdup(mgw, "mgw"),
+		.endpoint = talloc_strdup(mgw, "rtpbridge"),
+	};
+	INIT_LLIST_HEAD(&mgw->paths);
+	INIT_LLIST_HEAD(&mgw->endpoints);
+	INIT_LLIST_HEAD(&mgw->live);
+	hash_init(mgw->by_name);
+	hash_init(mgw->fmts);
+	osmo_timer_setup(&mgw->keepalive, keepalive_cb, mgw);
+	mgw_audit_init(mgw);
+	return mgw;
+}
+
+struct mgw_cfg *mgw_cfg(struct mgw *mgw)
+{
+	return &mgw->cfg;
+}
+
+static char *addrs_str(struct mgw *mgw)
+{
+	const struct mgw_cfg *cfg = &mgw->cfg;
+
+	return talloc_asprintf(mgw, "%s %u %s %u", cfg->local_addr ? cfg->local_addr : "any", cfg->local_port,
+			       cfg->remote_addr, cfg->remote_port);
+}
+
+static int open_path(struct mgw *mgw)
+{
+	struct mgw_path *path;
+	int rc = mgw_path_open(mgw, &path);
+
+	if (rc < 0) {
+		if (!mgw->told_silent)
+			LOG_MGW(mgw, LOGL_ERROR, "cannot open a socket to %s port %u: %s\n", mgw->cfg.remote_addr,
+				mgw->cfg.remote_port, strerror(-rc));
+		mgw->told_silent = true;
+		return rc;
+	}
+	mgw->path = path;
+	talloc_free(mgw->opened_as);
+	mgw->opened_as = addrs_str(mgw);
+	mgw->refused_since_ms = 0;
+	return 0;
+}
+
+int mgw_start(struct mgw *mgw)
+{
+	int rc;
+
+	if (mgw->state != MGW_ST_OFF)
+		return 0;
+	mgw->told_silent = false;
+	state_chg(mgw, MGW_ST_DOWN);
+	rc = open_path(mgw);
+	if (rc == 0)
+		timer_start_ms(&mgw->keepalive, 0);
+	return rc;
+}
+
+/* The gateway is somewhere else now. Endpoints on the old path go on there. */
+static void use_new_path(struct mgw *mgw, struct mgw_path *old)
+{
+	LOG_MGW(mgw, LOGL_NOTICE, "is at %s port %u from now on\n", mgw->cfg.remote_addr, mgw->cfg.remote_port);
+	mgw->told_silent = false;
+	state_chg(mgw, MGW_ST_DOWN);
+	timer_start_ms(&mgw->keepalive, 0);
+	if (old && !old->n_endpoints)
+		mgw_path_close(old);
+}
+
+int mgw_apply(struct mgw *mgw)
+{
+	struct mgw_path *old = mgw->path;
+	char *wanted;
+	bool same;
+	int rc;
+
+	if (mgw->state == MGW_ST_OFF)
+		return 0;
+	wanted = addrs_str(mgw);
+	same = old && !strcmp(wanted, mgw->opened_as);
+	talloc_free(wanted);
+	if (same)
+		return 0;
+	mgw->told_silent = false;
+	cancel_auep(mgw);
+	rc = open_path(mgw);
+	if (rc == 0)
+		use_new_path(mgw, old);
+	return rc;
+}
+
+/* Whoever is told may let go of other endpoints, or ask for new ones and get none. */
+static void abandon_all(struct mgw *mgw)
+{
+	while (!llist_empty(&mgw->endpoints))
+		mgw_endp_abandon(llist_entry(mgw->endpoints.next, struct mgw_endp, entry),
+				 "the gateway is not used any more");
+}
+
+void mgw_stop(struct mgw *mgw)
+{
+	struct mgw_path *path = mgw->path;
+
+	osmo_timer_del(&mgw->keepalive);
+	if (mgw->state == MGW_ST_OFF)
+		return;
+	state_chg(mgw, MGW_ST_OFF);
+	mgw->path = NULL;
+	cancel_auep(mgw);
+	if (path) /* it closes with its last user, and there may be no endpoint */
+		mgw_path_get(path);
+	abandon_all(mgw);
+	if (path)
+		mgw_path_put(path);
+	osmo_timer_del(&mgw->audit);
+}
+
+const char *mgw_name(const struct mgw *mgw)
+{
+	return mgw->name;
+}
+
+enum mgw_state mgw_get_state(const struct mgw *mgw)
+{
+	return mgw->state;
+}
+
+void mgw_get_info(const struct mgw *mgw, struct mgw_info *info)
+{
+	struct mgcp_trxs_info trx = {};
+
+	if (mgw->path)
+		mgcp_trxs_get_info(mgw->path->trxs, &trx);
+	*info = (struct mgw_info){
+		.state = mgw->state,
+		.since_ms = mgw->since_ms,
+		.n_endpoints = mgw->n_endpoints - mgw->n_parked,
+		.n_parked = mgw->n_parked,
+		.n_transactions = trx.n_open,
+		.srtt_ms = trx.srtt_ms,
+		.rto_ms = trx.rto_ms,
+		.last_error_code = mgw->last_error_code,
+	};
+	OSMO_STRLCPY_ARRAY(info->last_error, mgw->last_error);
+}
+
+struct rate_ctr_group *mgw_ctrs(const struct mgw *mgw)
+{
+	return mgw->ctrs;
+}

@@ -1,1 +1,286 @@
-/* to be written */
+/* An endpoint: the object, and the commands that it is made and unmade by.
+ *
+ * The commands keep to what every osmo-mgw from 1.10 understands (each point was measured): no parameters but C, I, L,
+ * M; one codec in L:; no mode that sends while there is no remote address; the codec first and telephone-event last in
+ * the session description. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <osmocom/core/talloc.h>
+
+#include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/timers.h>
+#include <osmocom/sipgw/base/token.h>
+#include <osmocom/sipgw/sdp/sdp_codec.h>
+
+#include "mgcp_internal.h"
+
+#define DEFAULT_PTIME_MS 20
+
+static const char *const mode_names[] = {
+	[MGW_MODE_RECVONLY] = "recvonly",
+	[MGW_MODE_SENDONLY] = "sendonly",
+	[MGW_MODE_SENDRECV] = "sendrecv",
+};
+
+/* ---- addresses */
+
+/*! Empty if \a str is no address, or has no port. */
+void mgw_addr_from_str(struct mgw_addr *addr, const struct osmo_sockaddr_str *str)
+{
+	*addr = (struct mgw_addr){};
+	if (!str->port || (str->af != AF_INET && str->af != AF_INET6) || inet_pton(str->af, str->ip, addr->ip) != 1)
+		return;
+	addr->af = str->af == AF_INET6 ? 6 : 4;
+	addr->port = str->port;
+}
+
+void mgw_addr_to_str(struct osmo_sockaddr_str *str, const struct mgw_addr *addr)
+{
+	*str = (struct osmo_sockaddr_str){ .af = AF_UNSPEC };
+	if (!addr->af)
+		return;
+	str->af = addr->af == 6 ? AF_INET6 : AF_INET;
+	str->port = addr->port;
+	inet_ntop(str->af, addr->ip, str->ip, sizeof(str->ip));
+}
+
+/* ---- the object */
+
+struct mgw_endp *mgw_endp_alloc(struct mgw *mgw, mgw_endp_cb cb, void *data)
+{
+	struct mgw_endp *endp;
+
+	if (!mgw->path)
+		return NULL;
+	endp = talloc(mgw, struct mgw_endp);
+	*endp = (struct mgw_endp){
+		.mgw = mgw,
+		.path = mgw->path,
+		.cb = cb,
+		.data = data,
+		.call_id = token_u64() |
+			   1ULL << 63, /* high bits random: gateways are shared, and some compare these only */
+		.state = ENDP_ST_IDLE,
+	};
+	osmo_timer_setup(&endp->timer, mgw_endp_timer_cb, endp);
+	INIT_LLIST_HEAD(&endp->live);
+	mgw_path_get(endp->path);
+	llist_add_tail(&endp->entry, &mgw->endpoints);
+	mgw->n_endpoints++;
+	return endp;
+}
+
+/*! Not to be called while the user's callback runs. */
+void mgw_endp_free(struct mgw_endp *endp)
+{
+	int i;
+
+	mgcp_trx_cancel(endp->trx);
+	osmo_timer_del(&endp->timer);
+	if (endp->name[0])
+		hash_del(&endp->by_name);
+	for (i = 0; i < _NUM_MGW_CONNS; i++) {
+		mgw_fmt_put(endp->conns[i].codec);
+		mgw_fmt_put(endp->conns[i].event);
+	}
+	llist_del(&endp->live);
+	llist_del(&endp->entry);
+	if (endp->state == ENDP_ST_PARKED)
+		endp->mgw->n_parked--;
+	endp->mgw->n_endpoints--;
+	mgw_path_put(endp->path);
+	talloc_free(endp);
+}
+
+const char *mgw_endp_name(const struct mgw_endp *endp)
+{
+	return endp->name;
+}
+
+static uint32_t name_hash(struct mgcp_text name)
+{
+	char lower[sizeof(((struct mgw_endp *)0)->name)];
+	size_t i;
+
+	/* names are case-insensitive (RFC 3435 3.2.1.3) */
+	for (i = 0; i < name.len && i < sizeof(lower); i++)
+		lower[i] = name.s[i] >= 'A' && name.s[i] <= 'Z' ? name.s[i] + 32 : name.s[i];
+	return token_hash(lower, i);
+}
+
+/*! The endpoint of this name, made over this path, that is not being deleted (while one is, the gateway may give the
+ * name to the next). */
+struct mgw_endp *mgw_endp_find(struct mgw_path *path, struct mgcp_text name)
+{
+	struct mgw_endp *endp;
+
+	hash_for_each_possible (path->mgw->by_name, endp, by_name, name_hash(name))
+		if (endp->path == path && !endp->ending && mgcp_text_is(name, endp->name))
+			return endp;
+	return NULL;
+}
+
+/*! The gateway says which endpoint it is. \returns false if it says it in a way that cannot be used. */
+bool mgw_endp_set_name(struct mgw_endp *endp, struct mgcp_text name)
+{
+	size_t i;
+
+	for (i = 0; i < name.len; i++)
+		if (name.s[i] <= ' ' || name.s[i] == '*' || name.s[i] == '$')
+			return false;
+	if (!name.len || !mgcp_text_copy(endp->name, sizeof(endp->name), name))
+		return false;
+	hash_add(endp->mgw->by_name, &endp->by_name, name_hash(name));
+	return true;
+}
+
+/* ---- commands */
+
+static void put_format(struct sdp_media *media, const struct mgw_fmt *fmt)
+{
+	struct sdp_format *f = &media->formats[media->n_formats++];
+	const char *in = fmt->fmt.fmtp;
+	size_t out = 0;
+
+	*f = fmt->fmt;
+	/* osmo-mgw finds octet-align only at the start or behind a blank */
+	for (; *in && out < sizeof(f->fmtp) - 1; in++) {
+		f->fmtp[out++] = *in;
+		if (*in == ';' && in[1] && in[1] != ' ' && out < sizeof(f->fmtp) - 1)
+			f->fmtp[out++] = ' ';
+	}
+	f->fmtp[out] = '\0';
+}
+
+/* What the other side of the connection is. */
+static int put_remote(char *buf, size_t len, const struct mgw_conn_state *c)
+{
+	struct osmo_sockaddr_str remote;
+	struct sdp_msg sdp;
+
+	mgw_addr_to_str(&remote, &c->remote);
+	sdp_msg_init_audio(&sdp, &remote);
+	sdp.media[0].ptime = c->ptime;
+	put_format(&sdp.media[0], c->codec);
+	if (c->event)
+		put_format(&sdp.media[0], c->event);
+	return sdp_msg_encode(buf, len, &sdp);
+}
+
+/* Where commands go: the endpoint, or any one that is free. */
+static const char *target(const struct mgw_endp *endp, char *buf, size_t len)
+{
+	if (endp->name[0])
+		return endp->name;
+	snprintf(buf, len, "%s/*@%s", endp->mgw->cfg.endpoint, endp->mgw->cfg.domain);
+	return buf;
+}
+
+static void put_call_id(char *buf, size_t len, struct mgcp_msg *cmd, const struct mgw_endp *endp)
+{
+	snprintf(buf, len, "%016" PRIX64, endp->call_id);
+	cmd->params[MGCP_PARAM_C] = mgcp_text(buf);
+}
+
+/*! CRCX, or MDCX if it exists: make a connection what is wanted. \returns NULL if the command cannot be written. */
+struct mgcp_trx *mgw_endp_tx_conn(struct mgw_endp *endp, enum mgw_conn conn, mgcp_trx_cb cb)
+{
+	const struct mgw_conn_state *c = &endp->conns[conn];
+	bool exists = c->id[0];
+	char name[MGCP_MAX_ENDPOINT + 1], call_id[17], options[64], body[1024];
+	struct mgcp_msg cmd = { .verb = exists ? MGCP_VERB_MDCX : MGCP_VERB_CRCX };
+	int rc;
+
+	cmd.endpoint = mgcp_text(target(endp, name, sizeof(name)));
+	put_call_id(call_id, sizeof(call_id), &cmd, endp);
+	if (exists)
+		cmd.params[MGCP_PARAM_I] = mgcp_text(c->id);
+	snprintf(options, sizeof(options), "p:%u, a:%s", c->ptime, c->codec->fmt.enc);
+	cmd.params[MGCP_PARAM_L] = mgcp_text(options);
+	/* osmo-mgw before 1.13 answers 527 to a mode that sends while it does not know where to */
+	cmd.params[MGCP_PARAM_M] = mgcp_text(mode_names[c->remote.af ? c->mode : MGW_MODE_RECVONLY]);
+	if (c->remote.af) {
+		rc = put_remote(body, sizeof(body), c);
+		if (rc < 0 || rc >= sizeof(body))
+			return NULL;
+		cmd.body = (struct mgcp_text){ .s = body, .len = rc };
+	}
+	MGW_COUNT(endp->mgw, exists ? MGW_CTR_MDCX : MGW_CTR_CRCX);
+	return mgcp_trx_send(endp->path->trxs, &cmd, cb, endp);
+}
+
+static void make_delete(struct mgcp_msg *cmd, char *call_id, size_t len, const struct mgw_endp *endp)
+{
+	*cmd = (struct mgcp_msg){ .verb = MGCP_VERB_DLCX, .endpoint = mgcp_text(endp->name) };
+	put_call_id(call_id, len, cmd, endp);
+	MGW_COUNT(endp->mgw, MGW_CTR_DLCX);
+}
+
+/*! DLCX of one connection; \a conn NULL: of whatever our call has on the endpoint (RFC 3435 2.3.8). */
+struct mgcp_trx *mgw_endp_tx_delete(struct mgw_endp *endp, struct mgw_conn_state *conn, mgcp_trx_cb cb)
+{
+	struct mgcp_msg cmd;
+	char call_id[17];
+
+	make_delete(&cmd, call_id, sizeof(call_id), endp);
+	if (conn)
+		cmd.params[MGCP_PARAM_I] = mgcp_text(conn->id);
+	return mgcp_trx_send(endp->path->trxs, &cmd, cb, endp);
+}
+
+/*! DLCX of what an answer names and we cannot keep: its name is too long for us. */
+void mgw_endp_tx_delete_other(struct mgw_endp *endp, const struct mgcp_msg *rsp)
+{
+	char call_id[17];
+
+	snprintf(call_id, sizeof(call_id), "%016" PRIX64, endp->call_id);
+	mgw_path_delete(endp->path, call_id, rsp);
+}
+
+/*! DLCX without waiting for the answer. */
+void mgw_endp_tx_goodbye(struct mgw_endp *endp)
+{
+	struct mgcp_msg cmd;
+	char call_id[17];
+
+	if (!endp->name[0])
+		return;
+	make_delete(&cmd, call_id, sizeof(call_id), endp);
+	mgcp_trx_send_once(endp->path->trxs, &cmd);
+}
+
+/* ---- for the user */
+
+static void set_fmt(struct mgw *mgw, struct mgw_fmt **p, const struct sdp_format *fmt)
+{
+	struct mgw_fmt *old = *p;
+
+	*p = mgw_fmt_get(mgw, fmt);
+	mgw_fmt_put(old);
+}
+
+void mgw_endp_want(struct mgw_endp *endp, enum mgw_conn conn, const struct mgw_want *want)
+{
+	struct mgw_conn_state *c = &endp->conns[conn];
+
+	OSMO_ASSERT(want->codec.enc[0]);
+	set_fmt(endp->mgw, &c->codec, &want->codec);
+	set_fmt(endp->mgw, &c->event, &want->event);
+	mgw_addr_from_str(&c->remote, &want->remote);
+	c->mode = want->mode;
+	c->ptime = want->ptime ? want->ptime : DEFAULT_PTIME_MS;
+	c->changed = true;
+	mgw_endp_wanted(endp);
+}
+
+void mgw_endp_release(struct mgw_endp *endp)
+{
+	if (endp)
+		mgw_endp_released(endp);
+}

@@ -40,10 +40,11 @@ enum mgcp_timer {
 	T_MGCP_RTO = -1,	/*!< ms: retransmission time-out before anything was measured */
 	T_MGCP_RTO_MAX = -2,	/*!< ms: bound of the exponential back-off */
 	T_MGCP_MAX = -3,	/*!< ms: a command is given up this long after it was first sent (T-MAX) */
-	T_MGCP_LONGTRAN = -4,	/*!< ms: wait for the final response after a provisional one (LONGTRAN-TIMER) */
+	T_MGCP_LONGTRAN = -4,	/*!< ms: retransmission interval after a provisional response (LONGTRAN-TIMER) */
 	T_MGCP_HIST = -5,	/*!< ms: responses are kept for repetition, commands as zombies, this long (T-HIST) */
 	T_MGCP_KEEPALIVE = -6,	/*!< ms: AUEP interval while the gateway is up */
 	T_MGCP_PROBE = -7,	/*!< ms: AUEP interval while it is down */
+	T_MGCP_AUDIT = -8,	/*!< ms: an endpoint in use is checked this long after it was last heard of; 0: never */
 };
 
 /*! Group "sip" (ms, RFC 3261 table 4, RFC 6026). */

@@ -34,13 +34,14 @@ enum mgw_state {
 enum mgw_ctr {
 	MGW_CTR_CRCX, MGW_CTR_MDCX, MGW_CTR_DLCX, MGW_CTR_AUEP, MGW_CTR_RETRANS, MGW_CTR_TIMEOUT, MGW_CTR_REFUSED, MGW_CTR_RX_MALFORMED,
 	MGW_CTR_RX_COMMAND, MGW_CTR_RX_STRAY, MGW_CTR_ZOMBIE_DLCX, MGW_CTR_DOWN, MGW_CTR_RESTART,
+	MGW_CTR_AUDIT, MGW_CTR_RTP_TX, MGW_CTR_RTP_RX, MGW_CTR_RTP_LOST,
 };
 
 extern const struct value_string mgw_state_names[];
 
 struct mgw *mgw_alloc(void *ctx, const char *name);
 struct mgw_cfg *mgw_cfg(struct mgw *mgw);
-int mgw_start(struct mgw *mgw);		/*!< open the socket, begin with keep-alives; 0 or negative errno */
+int mgw_start(struct mgw *mgw);		/*!< open the socket, begin with keep-alives; negative errno: not yet, it goes on trying */
 int mgw_apply(struct mgw *mgw);		/*!< configuration changed: reopen if the addresses did; endpoints in use go on where they are */
 void mgw_stop(struct mgw *mgw);
 const char *mgw_name(const struct mgw *mgw);
@@ -50,7 +51,8 @@ enum mgw_state mgw_get_state(const struct mgw *mgw);
 struct mgw_info {
 	enum mgw_state state;
 	uint64_t since_ms;
-	unsigned int n_endpoints;	/*!< in use */
+	unsigned int n_endpoints;	/*!< in use or being deleted */
+	unsigned int n_parked;		/*!< to be deleted when the gateway answers again */
 	unsigned int n_transactions;	/*!< under way */
 	unsigned int srtt_ms, rto_ms;	/*!< measured round trip and present retransmission time-out */
 	int last_error_code;		/*!< last return code >= 400, 0 if none */

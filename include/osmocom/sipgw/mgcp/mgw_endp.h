@@ -3,7 +3,9 @@
  *
  * The user says what each connection should be (mgw_endp_want()); the endpoint gets there by CRCX and MDCX, one command at a time, and reports.
  * Whatever goes wrong, and when it is released, everything it ever created on the gateway is deleted: the object outlives its user until
- * the gateway has confirmed that or is gone. */
+ * the gateway has confirmed that or is gone.
+ *
+ * After the callback has returned from FAILED, and after mgw_endp_release(), the pointer is not the user's any more. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 #pragma once
@@ -46,15 +48,18 @@ struct mgw_endp_report {
 	enum mgw_endp_event event;
 	enum mgw_conn conn;
 	struct osmo_sockaddr_str local;	/*!< READY: where the gateway receives */
-	uint8_t pt;			/*!< READY: payload type of the codec that the gateway answered with */
+	uint8_t pt;			/*!< READY: payload type of the codec that the gateway answered with: the one wanted if remote was given,
+					 * else perhaps one of its own choice */
 	uint8_t cause;			/*!< FAILED: Q.850 cause value */
 	const char *why;		/*!< FAILED: a sentence */
+	bool other_gateway;		/*!< FAILED: another gateway may be able to do it */
 };
 
 /*! Called from the gateway's socket or a timer, never from inside mgw_endp_want(). mgw_endp_release() inside is allowed. */
 typedef void (*mgw_endp_cb)(struct mgw_endp *endp, const struct mgw_endp_report *report, void *data);
 
-/*! Take an endpoint of \a mgw (nothing is sent before the first want). Owned by the gateway; the user lets go by mgw_endp_release(). */
+/*! Take an endpoint of \a mgw (nothing is sent before the first want). Owned by the gateway; the user lets go by mgw_endp_release().
+ * NULL if the gateway is not started. */
 struct mgw_endp *mgw_endp_alloc(struct mgw *mgw, mgw_endp_cb cb, void *data);
 void mgw_endp_want(struct mgw_endp *endp, enum mgw_conn conn, const struct mgw_want *want);
 /*! The user is done: no callback from now on, DLCX if anything was or may have been created. NULL is allowed. */

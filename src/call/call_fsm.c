@@ -260,7 +260,8 @@ static void unexpected(struct call *call, enum leg_side side, const struct leg_e
 	call_count(call, CALLS_CTR_DISPATCH_UNEXPECTED);
 	LOG_CALL(call, LOGL_INFO, "%s of side %c does not fit in state %s, ignored\n",
 		 get_value_string(leg_event_names, ev->type), side_letter(side), call_state_name(call));
-	if (media && media->kind == LEG_MEDIA_OFFER && !in_state(call, CALL_ST_RELEASING))
+	/* a SETUP's offer is answered by what leg B says, or by the end */
+	if (media && media->kind == LEG_MEDIA_OFFER && ev->type != LEG_EV_SETUP)
 		refuse_offer(call, side);
 }
 

@@ -43,13 +43,23 @@ static struct route to_default_peer(const struct calls *calls)
 	return (struct route){ .kind = calls->sip, .target = peer, .media_mode = mode };
 }
 
+/* Is there somebody to call? The IMSI is that of the GSM subscriber: the called one if the call comes from SIP. */
+static bool somebody_is_called(const struct call_parties *parties, bool from_sip)
+{
+	if (number_given(&parties->called) || (from_sip && parties->imsi[0]))
+		return true;
+	/* an emergency call may come without a number (3GPP TS 24.008 9.3.8) */
+	return parties->emergency && !from_sip;
+}
+
 struct route route_find(const struct calls *calls, const struct leg_kind *from, const char *from_target,
 			const struct call_parties *parties)
 {
-	/* an emergency call may come without a number (3GPP TS 24.008 9.3.8) */
-	if (!number_given(&parties->called) && !parties->imsi[0] && !parties->emergency)
+	bool from_sip = from == calls->sip;
+
+	if (!somebody_is_called(parties, from_sip))
 		return refuse(cause_make(CAUSE_INVALID_NUMBER, "no number was dialled"));
-	return from == calls->sip ? to_gsm(calls, from_target) : to_default_peer(calls);
+	return from_sip ? to_gsm(calls, from_target) : to_default_peer(calls);
 }
 
 /* The IMSI takes the number's place: the MSC looks at the number first if it gets both. */

@@ -1,0 +1,30 @@
+/*! \file fake_leg.h
+ * A leg kind without a protocol: what the call orders is printed, what happens is posted by the test. Stands for "gsm" as well as for "sip". */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <osmocom/sipgw/call/call.h>
+#include <osmocom/sipgw/call/leg.h>
+
+struct fake_leg {
+	struct leg leg;
+};
+
+struct fake_kind {
+	struct leg_kind kind;
+	bool quiet;			/*!< print nothing */
+	bool stubborn;			/*!< legs do not answer RELEASE with RELEASED */
+	uint8_t refuse;			/*!< alloc of a leg B fails with this cause; 0: it does not */
+	int mode;			/*!< what media_mode() says: an enum media_mode, or -ENOENT */
+	unsigned int n_legs;		/*!< that exist */
+	unsigned int n_made;		/*!< that were made so far */
+	unsigned int n_cmds[_NUM_LEG_CMDS]; /*!< commands of each type so far */
+};
+
+void fake_kind_init(struct fake_kind *kind, const char *name);
+/*! A leg that begins a call, on side A as soon as call_begin() has it. */
+struct leg *fake_leg_alloc(struct fake_kind *kind, void *ctx);
+/*! Post a SETUP: \a calling and \a called are dial strings, NULL: not given; \a sdp the offer, NULL: none. */
+void fake_leg_setup(struct leg *leg, const char *calling, const char *called, const char *sdp);
+void fake_leg_released(struct leg *leg, uint8_t cause);

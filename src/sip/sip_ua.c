@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
+#include <osmocom/core/stats.h>
 #include <osmocom/core/talloc.h>
 
 #include <osmocom/sipgw/base/log.h>

@@ -1,1 +1,559 @@
-/* to be written */
+/* SIP transactions: the objects, how a message finds its own, and what their users call.
+ *
+ * A transaction is found by a hash over what RFC 3261 17.1.3 and 17.2.3 say makes it, 128 bits of it from a seed that
+ * nobody outside knows: equal bits are equal keys, and no string is kept for it. What was sent last is kept as bytes as
+ * long as it may have to be sent again, and not longer. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include <osmocom/core/rate_ctr.h>
+#include <osmocom/core/talloc.h>
+#include <osmocom/core/utils.h>
+
+#include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/token.h>
+
+#include "sip_text.h"
+#include "sip_trx_internal.h"
+
+#define MAX_TRXS_DEFAULT 200000
+
+/* ---- keys ---- */
+
+static void key_start(struct trx_key *key, const char *role)
+{
+	key->h[0] = token_hash(role, 1);
+	key->h[1] = token_hash(role, 2); /* with the NUL: another start */
+}
+
+/* With the NUL, so that "ab","c" and "a","bc" differ. */
+static void key_add(struct trx_key *key, const char *str)
+{
+	size_t len = strlen(str) + 1;
+
+	key->h[0] = token_hash_add(key->h[0], str, len);
+	key->h[1] = token_hash_add(key->h[1], str, len);
+}
+
+static void key_add_u32(struct trx_key *key, uint32_t v)
+{
+	key->h[0] = token_hash_add(key->h[0], &v, sizeof(v));
+	key->h[1] = token_hash_add(key->h[1], &v, sizeof(v));
+}
+
+static void key_add_lower(struct trx_key *key, const char *str)
+{
+	char buf[256];
+	size_t i;
+
+	for (i = 0; str[i] && i < sizeof(buf) - 1; i++)
+		buf[i] = tolower((unsigned char)str[i]);
+	buf[i] = '\0';
+	key_add(key, buf);
+}
+
+static bool key_equal(const struct trx_key *a, const struct trx_key *b)
+{
+	return a->h[0] == b->h[0] && a->h[1] == b->h[1];
+}
+
+static struct trx_key client_key(const char *method, const char *branch)
+{
+	struct trx_key key;
+
+	key_start(&key, "c");
+	key_add(&key, method);
+	key_add(&key, branch);
+	return key;
+}
+
+/* A branch that is unique: with sent-by and method (RFC 3261 17.2.3). A client of RFC 2543: by all that a repetition
+ * has in common with the first one. An ACK or CANCEL for an INVITE is looked up with method_name "INVITE". */
+static struct trx_key server_key(const struct sip_msg *req, const char *method)
+{
+	struct trx_key key;
+
+	if (req->via.has_cookie) {
+		key_start(&key, "s");
+		key_add(&key, req->via.branch);
+		key_add_lower(&key, req->via.host);
+		key_add_u32(&key, req->via.port);
+		key_add(&key, method);
+		return key;
+	}
+	key_start(&key, "o");
+	key_add(&key, method);
+	key_add(&key, req->call_id);
+	key_add_u32(&key, req->cseq);
+	key_add(&key, req->from.tag);
+	key_add(&key, req->ruri.text);
+	key_add(&key, sip_scan_find(req->scan, SIP_HDR_VIA)->value);
+	return key;
+}
+
+/* What merged requests have in common; only a request outside a dialog can be one (RFC 3261 8.2.2.2). */
+static uint64_t merge_key(const struct sip_msg *req)
+{
+	struct trx_key key;
+
+	if (req->to.tag[0] || req->method == SIP_CANCEL)
+		return 0;
+	key_start(&key, "m");
+	key_add(&key, req->call_id);
+	key_add_u32(&key, req->cseq);
+	key_add(&key, req->method_name);
+	key_add(&key, req->from.tag);
+	return key.h[0] ? key.h[0] : 1;
+}
+
+static struct sip_trx *find(const struct sip_trxs *all, const struct trx_key *key)
+{
+	struct sip_trx *trx;
+
+	hash_for_each_possible (all->by_key, trx, node, key->h[0]) {
+		if (key_equal(&trx->key, key))
+			return trx;
+	}
+	return NULL;
+}
+
+/* ---- the object ---- */
+
+void trx_count(const struct sip_trx *trx, enum sip_ua_ctr ctr)
+{
+	if (trx->all->ctrs)
+		rate_ctr_inc2(trx->all->ctrs, ctr);
+}
+
+static bool is_client(const struct sip_trx *trx)
+{
+	return trx->kind == TRX_ICT || trx->kind == TRX_NICT;
+}
+
+static bool is_pending(const struct sip_trx *trx)
+{
+	return is_client(trx) && (trx->state == TRX_ST_TRYING || trx->state == TRX_ST_PROCEEDING);
+}
+
+void trx_set_state(struct sip_trx *trx, enum trx_state state)
+{
+	trx->all->pending -= is_pending(trx);
+	trx->state = state;
+	trx->all->pending += is_pending(trx);
+}
+
+static struct sip_trx *trx_alloc(struct sip_trxs *all, enum trx_kind kind, enum sip_method method,
+				 const struct trx_key *key, const struct sip_flow *flow)
+{
+	struct sip_trx *trx = talloc_zero(all, struct sip_trx);
+
+	if (!trx)
+		return NULL;
+	trx->all = all;
+	trx->kind = kind;
+	trx->method = method;
+	trx->key = *key;
+	trx->tp = flow->tp;
+	memcpy(&trx->remote, &flow->remote.u, sizeof(trx->remote));
+	trx->reliable = flow->tp->ops->reliable;
+	osmo_timer_setup(&trx->retrans, trx_timer_cb_retrans, trx);
+	osmo_timer_setup(&trx->timeout, trx_timer_cb_timeout, trx);
+	hash_add(all->by_key, &trx->node, trx->key.h[0]);
+	all->count++;
+	return trx;
+}
+
+void trx_free(struct sip_trx *trx)
+{
+	osmo_timer_del(&trx->retrans);
+	osmo_timer_del(&trx->timeout);
+	hash_del(&trx->node);
+	if (trx->merge_key)
+		hash_del(&trx->merge_node);
+	trx->all->pending -= is_pending(trx);
+	trx->all->count--;
+	talloc_free(trx);
+}
+
+/*! Remember what was sent last instead of what was before; NULL: nothing. */
+void trx_keep(struct sip_trx *trx, const void *data, size_t len)
+{
+	char *copy = data ? talloc_memdup(trx, data, len) : NULL;
+
+	talloc_free(trx->data);
+	trx->data = copy;
+	trx->data_len = copy ? len : 0;
+}
+
+/*! Send what is kept. 0, or what the transport said. */
+int trx_send(struct sip_trx *trx)
+{
+	return trx->data ? sip_transport_send(sip_trx_flow(trx), trx->data, trx->data_len) : 0;
+}
+
+struct sip_trxs *sip_trxs_alloc(void *ctx, const struct sip_trxs_ops *ops)
+{
+	struct sip_trxs *all = talloc_zero(ctx, struct sip_trxs);
+
+	if (!all)
+		return NULL;
+	all->ops = *ops;
+	all->max = MAX_TRXS_DEFAULT;
+	hash_init(all->by_key);
+	hash_init(all->by_merge_key);
+	return all;
+}
+
+/*! End all transactions without a word to anybody, and free the layer. */
+void sip_trxs_free_all(struct sip_trxs *all)
+{
+	struct hlist_node *next;
+	struct sip_trx *trx;
+	int i;
+
+	if (!all)
+		return;
+	if (all->depth) {
+		all->free_me = true;
+		return;
+	}
+	hash_for_each_safe (all->by_key, i, next, trx, node)
+		trx_free(trx);
+	talloc_free(all);
+}
+
+unsigned int sip_trxs_count(const struct sip_trxs *all)
+{
+	return all->count;
+}
+
+unsigned int sip_trxs_n_pending(const struct sip_trxs *all)
+{
+	return all->pending;
+}
+
+void sip_trxs_set_max(struct sip_trxs *all, unsigned int max)
+{
+	all->max = max;
+}
+
+void sip_trxs_set_ctrs(struct sip_trxs *all, struct rate_ctr_group *ctrs)
+{
+	all->ctrs = ctrs;
+}
+
+bool sip_trxs_is_merged(const struct sip_trxs *all, const struct sip_trx *trx)
+{
+	struct sip_trx *other;
+
+	if (!trx->merge_key)
+		return false;
+	hash_for_each_possible (all->by_merge_key, other, merge_node, trx->merge_key) {
+		if (other != trx && other->merge_key == trx->merge_key)
+			return true;
+	}
+	return false;
+}
+
+/* ---- received messages ---- */
+
+static void count(struct sip_trxs *all, enum sip_ua_ctr ctr)
+{
+	if (all->ctrs)
+		rate_ctr_inc2(all->ctrs, ctr);
+}
+
+static void rx_response(struct sip_trxs *all, const struct sip_msg *msg, const struct sip_flow *from)
+{
+	struct trx_key key = client_key(msg->method_name, msg->via.branch);
+	struct trx_input in = { .msg = msg, .from = from, .status = msg->status };
+	struct sip_trx *trx = find(all, &key);
+	enum trx_event event = TRX_EV_FINAL;
+
+	if (!trx) {
+		count(all, SIP_CTR_RX_STRAY);
+		LOGP(DSIPTRX, LOGL_INFO, "response %u to %s belongs to no transaction [%s]\n", msg->status,
+		     msg->method_name, msg->call_id);
+		if (all->ops.stray_response)
+			all->ops.stray_response(all->ops.data, msg, from);
+		return;
+	}
+	if (msg->status < 300)
+		event = msg->status < 200 ? TRX_EV_1XX : TRX_EV_2XX;
+	trx_event(trx, event, &in);
+}
+
+/* Where the responses to a request go (RFC 3261 18.2.2, RFC 3581 4). maddr is not obeyed: it would make us shoot at
+ * others. */
+static void response_flow(struct sip_flow *to, const struct sip_msg *req, const struct sip_flow *from)
+{
+	*to = *from;
+	if (from->tp->ops->reliable || req->via.rport)
+		return;
+	osmo_sockaddr_set_port(&to->remote.u.sa, req->via.port ? req->via.port : from->tp->ops->default_port);
+}
+
+static void answer(struct sip_trx *trx, const struct sip_msg *req, uint16_t status, const char *to_tag)
+{
+	const char *out;
+	int len = trx_msg_response(&out, req, status, to_tag, NULL);
+
+	if (len > 0)
+		sip_trx_respond(trx, status, out, len);
+}
+
+static void refuse_statelessly(struct sip_trxs *all, const struct sip_msg *req, const struct sip_flow *to)
+{
+	const char *out;
+	int len;
+
+	count(all, SIP_CTR_REFUSED_LIMIT);
+	len = trx_msg_response(&out, req, 503, NULL, "Retry-After: 5\r\n");
+	if (len > 0)
+		sip_transport_send(to, out, len);
+}
+
+/* What belongs to a dialog, or ends a call that is being set up, may take a quarter more: no established call is lost
+ * by a flood. */
+static bool has_room(const struct sip_trxs *all, const struct sip_msg *req)
+{
+	bool privileged = req->to.tag[0] || req->method == SIP_CANCEL;
+
+	return all->count < all->max + (privileged ? all->max / 4 : 0);
+}
+
+static struct sip_trx *new_server_trx(struct sip_trxs *all, const struct sip_msg *req, const struct sip_flow *from,
+				      const struct trx_key *key)
+{
+	enum trx_kind kind = req->method == SIP_INVITE ? TRX_IST : TRX_NIST;
+	struct sip_trx *trx = NULL;
+	struct sip_flow to;
+
+	response_flow(&to, req, from);
+	if (has_room(all, req))
+		trx = trx_alloc(all, kind, req->method, key, &to);
+	if (!trx) {
+		refuse_statelessly(all, req, &to);
+		return NULL;
+	}
+	trx->merge_key = merge_key(req);
+	if (trx->merge_key)
+		hash_add(all->by_merge_key, &trx->merge_node, trx->merge_key);
+	trx_start(trx);
+	return trx;
+}
+
+/* RFC 3261 9.2: a CANCEL is answered here, and the INVITE it is for hears of it. */
+static void rx_cancel(struct sip_trxs *all, struct sip_trx *cancel, const struct sip_msg *msg,
+		      const struct sip_flow *from)
+{
+	struct trx_key key = server_key(msg, "INVITE");
+	struct trx_input in = { .msg = msg, .from = from };
+	struct sip_trx *invite = find(all, &key);
+	char tag[128];
+
+	if (!invite) {
+		answer(cancel, msg, 481, NULL);
+		return;
+	}
+	trx_msg_to_tag(tag, sizeof(tag), invite);
+	answer(cancel, msg, 200, tag[0] ? tag : NULL);
+	trx_event(invite, TRX_EV_CANCEL, &in);
+}
+
+/* The owner has heard of the request and gave no answer yet: prepare the one for the case that it never does. */
+static void prepare_500(struct sip_trx *trx, const struct sip_msg *req)
+{
+	const char *out;
+	int len;
+
+	if (trx->status || trx->data)
+		return;
+	len = trx_msg_response(&out, req, 500, NULL, NULL);
+	if (len > 0)
+		trx_keep(trx, out, len);
+}
+
+static void rx_new_request(struct sip_trxs *all, const struct sip_msg *req, const struct sip_flow *from,
+			   const struct trx_key *key)
+{
+	struct sip_trx *trx = new_server_trx(all, req, from, key);
+
+	if (!trx)
+		return;
+	trx->in_use++;
+	if (req->method == SIP_CANCEL) {
+		rx_cancel(all, trx, req, from);
+	} else {
+		all->rx_trx = trx;
+		all->rx_msg = req;
+		all->ops.request(all->ops.data, trx, req, from);
+		all->rx_trx = NULL;
+		all->rx_msg = NULL;
+		if (trx->state == TRX_ST_TRYING || trx->state == TRX_ST_PROCEEDING)
+			prepare_500(trx, req);
+	}
+	trx->in_use--;
+	if (trx->state == TRX_ST_TERMINATED && !trx->in_use)
+		trx_free(trx);
+}
+
+static void rx_request(struct sip_trxs *all, const struct sip_msg *req, const struct sip_flow *from)
+{
+	bool is_ack = req->method == SIP_ACK;
+	struct trx_key key = server_key(req, is_ack ? "INVITE" : req->method_name);
+	struct trx_input in = { .msg = req, .from = from };
+	struct sip_trx *trx = find(all, &key);
+
+	if (trx && !is_ack) {
+		trx_count(trx, SIP_CTR_RETRANS_RX);
+		trx_event(trx, TRX_EV_REPEAT, &in);
+	} else if (trx) {
+		trx_event(trx, TRX_EV_ACK, &in);
+	} else if (is_ack) {
+		all->ops.request(all->ops.data, NULL, req, from);
+	} else {
+		rx_new_request(all, req, from, &key);
+	}
+}
+
+void sip_trxs_rx(struct sip_trxs *all, const struct sip_msg *msg, const struct sip_flow *from)
+{
+	all->depth++;
+	if (msg->is_request) {
+		sip_msg_set_source((struct sip_msg *)msg, &from->remote);
+		rx_request(all, msg, from);
+	} else {
+		rx_response(all, msg, from);
+	}
+	all->depth--;
+	if (all->free_me && !all->depth)
+		sip_trxs_free_all(all);
+}
+
+/* ---- users ---- */
+
+/*! Magic cookie and 64 random bits. \a buf has SIP_BRANCH_LEN bytes. */
+void sip_branch_make(char *buf)
+{
+	memcpy(buf, "z9hG4bK", 7);
+	token_hex(buf + 7, SIP_BRANCH_LEN - 8);
+}
+
+struct sip_trx *sip_trx_request(struct sip_trxs *all, const struct sip_flow *to, enum sip_method method,
+				const char *branch, const void *data, size_t len, const struct sip_trx_ops *ops,
+				void *user)
+{
+	/* the method as written, so that one unknown to us works as well */
+	const char *sp = memchr(data, ' ', len);
+	char name[32] = "";
+	struct trx_key key;
+	struct sip_trx *trx;
+
+	if (!sp || sp - (const char *)data >= (ptrdiff_t)sizeof(name) || all->count >= all->max + all->max / 4)
+		return NULL;
+	memcpy(name, data, sp - (const char *)data);
+	key = client_key(name, branch);
+	trx = trx_alloc(all, method == SIP_INVITE ? TRX_ICT : TRX_NICT, method, &key, to);
+	if (!trx)
+		return NULL;
+	trx_keep(trx, data, len);
+	if (!trx->data) {
+		trx_free(trx);
+		return NULL;
+	}
+	trx->ops = ops;
+	trx->user = user;
+	trx_start(trx);
+	return trx;
+}
+
+void sip_trx_cancel(struct sip_trx *invite, const char *reason)
+{
+	if (invite->kind != TRX_ICT || !is_pending(invite) || invite->cancel_wanted)
+		return;
+	invite->cancel_wanted = true;
+	invite->cancel_reason = reason ? talloc_strdup(invite, reason) : NULL;
+	if (invite->state == TRX_ST_PROCEEDING)
+		trx_cancel(invite);
+}
+
+int sip_trx_respond(struct sip_trx *trx, uint16_t status, const void *data, size_t len)
+{
+	struct trx_input in = { .status = status, .data = data, .len = len };
+	enum trx_event event = TRX_EV_FINAL;
+
+	if (status < 300)
+		event = status < 200 ? TRX_EV_1XX : TRX_EV_2XX;
+	if (is_client(trx) || (trx->state != TRX_ST_TRYING && trx->state != TRX_ST_PROCEEDING))
+		return -EALREADY;
+	trx_event(trx, event, &in);
+	return in.rc;
+}
+
+void sip_trx_repeat(struct sip_trx *trx)
+{
+	if (!trx->data || !trx->status)
+		return;
+	trx_count(trx, SIP_CTR_RETRANS_TX);
+	trx_send(trx);
+}
+
+void sip_trx_acked(struct sip_trx *trx)
+{
+	if (trx->state == TRX_ST_ACCEPTED)
+		trx_keep(trx, NULL, 0);
+}
+
+void sip_trx_detach(struct sip_trx *trx)
+{
+	const char *out;
+	int len;
+
+	trx->ops = NULL;
+	trx->user = NULL;
+	if (is_client(trx) || (trx->state != TRX_ST_TRYING && trx->state != TRX_ST_PROCEEDING))
+		return;
+	len = trx_msg_500(&out, trx);
+	LOGP(DSIPTRX, LOGL_NOTICE, "%s is left without an answer, answering 500\n",
+	     get_value_string(sip_method_names, trx->method));
+	if (len > 0) {
+		sip_trx_respond(trx, 500, out, len);
+		return;
+	}
+	trx_set_state(trx, TRX_ST_TERMINATED);
+	if (!trx->in_use)
+		trx_free(trx);
+}
+
+void sip_trx_attach(struct sip_trx *trx, const struct sip_trx_ops *ops, void *user)
+{
+	trx->ops = ops;
+	trx->user = user;
+	/* from now on it is the user's business how long it takes to answer */
+	if (!is_client(trx) && (trx->state == TRX_ST_TRYING || trx->state == TRX_ST_PROCEEDING))
+		osmo_timer_del(&trx->timeout);
+}
+
+const struct sip_flow *sip_trx_flow(const struct sip_trx *trx)
+{
+	static struct sip_flow flow;
+
+	flow.tp = trx->tp;
+	memcpy(&flow.remote.u, &trx->remote, sizeof(trx->remote));
+	return &flow;
+}
+
+enum sip_method sip_trx_method(const struct sip_trx *trx)
+{
+	return trx->method;
+}
+
+const char *sip_trx_state_name(const struct sip_trx *trx)
+{
+	return trx_state_names[trx->state];
+}

@@ -1,0 +1,126 @@
+/*! \file sip_trx_internal.h
+ * A SIP transaction from inside: shared by sip_trx.c (object), sip_trx_fsm.c (behaviour) and sip_trx_msg.c (messages of its own). */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <netinet/in.h>
+
+#include <osmocom/core/hashtable.h>
+#include <osmocom/core/timer.h>
+
+#include <osmocom/sipgw/sip/sip_trx.h>
+#include <osmocom/sipgw/sip/sip_ua.h>
+
+#define SIP_TRX_HASH_BITS 15
+
+enum trx_kind {
+	TRX_ICT,  /*!< client, INVITE */
+	TRX_NICT, /*!< client, others */
+	TRX_IST,  /*!< server, INVITE */
+	TRX_NIST, /*!< server, others */
+	_TRX_KIND_COUNT
+};
+
+/*! Names of RFC 3261 17 and RFC 6026; CALLING is TRYING here. */
+enum trx_state {
+	TRX_ST_IGNORE, /*!< in the table: stay, do nothing */
+	TRX_ST_TRYING,
+	TRX_ST_PROCEEDING,
+	TRX_ST_COMPLETED,
+	TRX_ST_CONFIRMED,
+	TRX_ST_ACCEPTED,
+	TRX_ST_TERMINATED, /*!< freed as soon as nobody is inside any more */
+	_TRX_STATE_COUNT
+};
+
+enum trx_event {
+	TRX_EV_1XX, /*!< client: received; server: the user sends it. So the next two. */
+	TRX_EV_2XX,
+	TRX_EV_FINAL,  /*!< 3xx-6xx */
+	TRX_EV_REPEAT, /*!< server: the request came again */
+	TRX_EV_ACK,    /*!< server, INVITE */
+	TRX_EV_CANCEL, /*!< server, INVITE: a CANCEL for it came and was answered */
+	TRX_EV_RETRANS, /*!< timers A, E, G */
+	TRX_EV_TIMEOUT, /*!< timers B, C, D, F, H, I, J, K, L, M */
+	_TRX_EVENT_COUNT
+};
+
+/*! What an event is about. */
+struct trx_input {
+	const struct sip_msg *msg;
+	const struct sip_flow *from;
+	uint16_t status;
+	const void *data;
+	size_t len;
+	int rc; /*!< out: what the transport said */
+};
+
+struct sip_trxs {
+	struct sip_trxs_ops ops;
+	struct rate_ctr_group *ctrs;
+	unsigned int count, pending, max;
+	unsigned int depth; /*!< somebody is inside: do not free */
+	bool free_me;
+	/*! The request being told to the owner: a response to it can still be made from it. */
+	struct sip_trx *rx_trx;
+	const struct sip_msg *rx_msg;
+	DECLARE_HASHTABLE(by_key, SIP_TRX_HASH_BITS);
+	DECLARE_HASHTABLE(by_merge_key, SIP_TRX_HASH_BITS);
+};
+
+/*! 128 bits of what makes a transaction: no strings to keep and compare. */
+struct trx_key {
+	uint64_t h[2];
+};
+
+struct sip_trx {
+	struct hlist_node node, merge_node;
+	struct trx_key key;
+	uint64_t merge_key; /*!< 0: not in that table */
+	struct sip_trxs *all;
+	const struct sip_trx_ops *ops;
+	void *user;
+	struct osmo_timer_list retrans, timeout;
+	/*! Last message sent: the request, its ACK, or the last response. With status 0 in a server transaction: the 500 that goes out
+	 * if the user never answers. NULL: not needed any more. */
+	char *data;
+	uint32_t data_len;
+	uint32_t interval; /*!< ms, of the retransmission timer */
+	struct sip_transport *tp;
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in sin;
+		struct sockaddr_in6 sin6;
+	} remote;
+	uint16_t status; /*!< last response received or sent, 0: none */
+	uint8_t kind, state, method;
+	uint8_t in_use; /*!< calls inside: do not free */
+	bool reliable : 1;
+	bool send_failed : 1;
+	bool cancel_wanted : 1, cancel_sent : 1;
+	char *cancel_reason;
+};
+
+/* sip_trx.c */
+void trx_set_state(struct sip_trx *trx, enum trx_state state);
+void trx_keep(struct sip_trx *trx, const void *data, size_t len); /*!< NULL: drop */
+int trx_send(struct sip_trx *trx);
+void trx_count(const struct sip_trx *trx, enum sip_ua_ctr ctr);
+void trx_free(struct sip_trx *trx);
+
+/* sip_trx_fsm.c */
+void trx_start(struct sip_trx *trx);
+bool trx_event(struct sip_trx *trx, enum trx_event event, struct trx_input *in);
+void trx_cancel(struct sip_trx *trx);
+void trx_timer_cb_retrans(void *data);
+void trx_timer_cb_timeout(void *data);
+extern const char *const trx_state_names[_TRX_STATE_COUNT];
+
+/* sip_trx_msg.c: all return static memory, good until the next of them is called; -EMSGSIZE if it does not fit */
+int trx_msg_ack(const char **out, const struct sip_trx *invite, const struct sip_msg *resp);
+int trx_msg_cancel(const char **out, const struct sip_trx *invite);
+int trx_msg_500(const char **out, const struct sip_trx *trx);
+int trx_msg_response(const char **out, const struct sip_msg *req, uint16_t status, const char *to_tag, const char *extra);
+void trx_msg_to_tag(char *buf, size_t len, const struct sip_trx *trx);
+bool trx_msg_branch(char *buf, size_t len, const struct sip_trx *trx);

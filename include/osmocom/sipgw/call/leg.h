@@ -11,9 +11,9 @@
  *  - After RELEASED the call frees the leg; what a protocol still has to finish then lives on in its own layer.
  *
  * Offer/answer: each media of kind OFFER that a leg posts is met by exactly one ANSWER or REFUSED command, and the other way round,
- * unless the call ends first. A leg has at most one offer of its own under way. When both sides offer at once the call refuses the later one,
- * and it refuses what does not fit its state, so a REFUSED may come from the call itself. The SETUP's sdp is an offer; its answer comes with ALERTING, PROGRESS or ANSWERED (the first
- * that carries one counts, later ones repeat it). */
+ * unless the call ends first. A leg has at most one offer of its own under way. When both sides offer at once, the call refuses the
+ * later one, and it refuses an offer that does not fit its state: so a REFUSED may come from the call itself. The SETUP's sdp is an
+ * offer; its answer comes with ALERTING, PROGRESS or ANSWERED (the first that carries one counts, later ones repeat it). */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 #pragma once

@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NUMBER_MAX_DIGITS 64
+/*! What MNCC has room for (char number[33]): nothing longer can reach or leave the GSM side. */
+#define NUMBER_MAX_DIGITS 32
 
 /*! Type of number. */
 enum number_type {

@@ -248,8 +248,8 @@ static void out_media(struct sdp_out *o, const struct sdp_media *m, const struct
 	}
 	if (m->n_formats)
 		sdp_out_str(o, "\r\n");
-	else
-		out_m_line_end(o, m->fmt);
+	else /* the first format was one that we left out: do not bring it back without its parameters */
+		out_m_line_end(o, m->addr.port && sdp_media_is_rtp(m) ? "" : m->fmt);
 	if (m->addr.port && strcasecmp(addr_text(&m->addr), addr_text(session_addr))) {
 		sdp_out_str(o, "c=");
 		out_addr(o, &m->addr);

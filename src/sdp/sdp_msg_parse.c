@@ -227,7 +227,7 @@ static int parse_m_line(struct parse *p, struct sdp_str val, struct sdp_m_line *
 	if (!sdp_str_copy(line->media, sizeof(line->media), media) ||
 	    !sdp_str_copy(line->proto, sizeof(line->proto), proto) ||
 	    !sdp_str_copy(line->fmt, sizeof(line->fmt), sdp_str_token(&val)))
-		return bad(p, "a word in an m= line is too long or has control characters");
+		return bad(p, "a word in an m= line is too long or not plain ASCII");
 	return parse_port(p, port_tok, port);
 }
 

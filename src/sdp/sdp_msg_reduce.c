@@ -30,9 +30,15 @@ static const char *const attrs_that_matter[] = {
 	"fingerprint", "setup", "sendrecv", "sendonly", "recvonly", "inactive",
 };
 
+/*! What stands behind the letter and "=". */
+static struct sdp_str value_of(struct sdp_str line)
+{
+	return (struct sdp_str){ line.p + 2, line.n - 2 };
+}
+
 static bool matters(struct sdp_str line)
 {
-	struct sdp_str val = { line.p + 2, line.n - 2 };
+	struct sdp_str val = value_of(line);
 	struct sdp_str name = sdp_str_trim(sdp_str_cut(&val, ':'));
 	int i;
 
@@ -48,7 +54,7 @@ static bool matters(struct sdp_str line)
 /*! Is that an attribute of a format that was left out? */
 static bool of_dropped_format(const struct reduction *r, struct sdp_str line)
 {
-	struct sdp_str val = { line.p + 2, line.n - 2 };
+	struct sdp_str val = value_of(line);
 	struct sdp_str name = sdp_str_trim(sdp_str_cut(&val, ':'));
 	uint64_t pt;
 
@@ -69,16 +75,24 @@ static void out_token(struct sdp_out *o, struct sdp_str tok)
 	sdp_out_add(o, tok.p, tok.n);
 }
 
+/*! Begin an m= line; \a val is moved on to the formats. */
+static void out_m_line(struct sdp_out *o, struct sdp_str *val, bool rejected)
+{
+	struct sdp_str media = sdp_str_token(val), port = sdp_str_token(val);
+
+	sdp_out_str(o, "m=");
+	sdp_out_add(o, media.p, media.n);
+	out_token(o, rejected ? (struct sdp_str){ "0", 1 } : port);
+	out_token(o, sdp_str_token(val));
+}
+
 /*! The m= line of a stream that is given up. */
 static void out_bare_m_line(struct sdp_out *o, struct sdp_str line)
 {
-	struct sdp_str media = sdp_str_token(&line), fmt;
+	struct sdp_str val = value_of(line), fmt;
 
-	sdp_out_add(o, media.p, media.n);
-	sdp_str_token(&line);
-	sdp_out_str(o, " 0");
-	out_token(o, sdp_str_token(&line));
-	fmt = sdp_str_token(&line);
+	out_m_line(o, &val, true);
+	fmt = sdp_str_token(&val);
 	out_token(o, fmt.n ? fmt : (struct sdp_str){ "19", 2 });
 	sdp_out_str(o, "\r\n");
 }
@@ -86,13 +100,11 @@ static void out_bare_m_line(struct sdp_out *o, struct sdp_str line)
 /*! The m= line of the audio with the formats that are left. */
 static void out_audio_m_line(const struct reduction *r, struct sdp_out *o, struct sdp_str line)
 {
-	struct sdp_str tok = sdp_str_token(&line);
+	struct sdp_str val = value_of(line), tok;
 	uint64_t pt;
 
-	sdp_out_add(o, tok.p, tok.n);
-	out_token(o, sdp_str_token(&line));
-	out_token(o, sdp_str_token(&line));
-	while ((tok = sdp_str_token(&line)).n) {
+	out_m_line(o, &val, false);
+	while ((tok = sdp_str_token(&val)).n) {
 		if (sdp_str_num(tok, 127, &pt) && r->keep[pt])
 			out_token(o, tok);
 	}

@@ -98,7 +98,7 @@ bool sdp_str_num(struct sdp_str s, uint64_t max, uint64_t *val)
 	return true;
 }
 
-/*! Copy all of \a s, or nothing if it does not fit or has control characters in it. */
+/*! Copy all of \a s, or nothing if it does not fit or is not all printable ASCII. */
 bool sdp_str_copy(char *buf, size_t len, struct sdp_str s)
 {
 	size_t i;
@@ -108,7 +108,7 @@ bool sdp_str_copy(char *buf, size_t len, struct sdp_str s)
 	for (i = 0; i < s.n; i++) {
 		unsigned char c = s.p[i];
 
-		if (c < 0x20 || c == 0x7f)
+		if (c < 0x20 || c > 0x7e)
 			return false;
 	}
 	memcpy(buf, s.p, s.n);

@@ -337,17 +337,23 @@ static void parse_fmtp(struct sdp_msg *sdp, const char *param, int len)
 static void test_long_parameters(void)
 {
 	struct sdp_msg sdp;
+	char buf[256];
 
 	btw("parameters of 159 bytes are kept whole");
 	parse_fmtp(&sdp, "x", 159);
 	EXPECT(sdp.media[0].n_formats == 2 && strlen(sdp.media[0].formats[0].fmtp) == 159);
 
-	btw("with longer ones, or ones with control characters, the format is left out, not cut");
+	btw("with longer ones, or ones that are not plain text, the format is left out, not cut");
 	parse_fmtp(&sdp, "x", 160);
 	EXPECT(sdp.media[0].n_formats == 1 && sdp.media[0].formats[0].pt == 3);
 	parse_fmtp(&sdp, "\001", 1);
 	EXPECT(sdp.media[0].n_formats == 1 && sdp.media[0].formats[0].pt == 3);
 	expect_round_trip(&sdp);
+
+	btw("it does not come back when it was the only one");
+	sdp.media[0].n_formats = 0;
+	EXPECT(sdp_msg_encode(buf, sizeof(buf), &sdp) > 0);
+	print_text(strstr(buf, "m="));
 }
 
 static void test_origin(void)
@@ -543,6 +549,12 @@ static void test_reduce_hostile(void)
 	EXPECT(sdp_msg_reduce(buf, sizeof(buf), text) > 0);
 	EXPECT(sdp_msg_parse(&sdp, buf, strlen(buf), NULL) == 0);
 	EXPECT(sdp.media[0].n_formats == 16 && sdp.media[0].formats[0].pt == 127);
+
+	btw("m= lines with blanks where none should be");
+	start(text, sizeof(text));
+	repeat(text, sizeof(text), "m= video  2   RTP/AVP\t34\nm= audio 4  RTP/AVP 8  3 98\na=rtpmap: 98 X/8000\n", 1);
+	EXPECT(sdp_msg_reduce(buf, 90, text) > 0);
+	print_text(buf);
 
 	btw("an o= line that does not fit cannot be helped");
 	osmo_strlcpy(text, "v=0\r\no=", sizeof(text));

@@ -18,8 +18,6 @@
 
 static struct cmd_node call_node = { CALL_NODE, "%s(config-call)# ", 1 };
 
-static const struct value_string mt_words[] = { { MT_IDENTITY_MSISDN, "msisdn" }, { MT_IDENTITY_IMSI, "imsi" }, {} };
-
 DEFUN(cfg_call, cfg_call_cmd, "call", "Calls: where they go\n")
 {
 	vty->node = CALL_NODE;
@@ -52,7 +50,7 @@ DEFUN(cfg_call_mt_identity, cfg_call_mt_identity_cmd, "mt-identity (msisdn|imsi)
       "The number of the called phone; with a leading '+' it is international (default)\n"
       "The IMSI of the called phone\n")
 {
-	vty_gw->calls->routes.mt_identity = get_string_value(mt_words, argv[0]);
+	vty_gw->calls->routes.mt_identity = get_string_value(mt_identity_names, argv[0]);
 	return CMD_SUCCESS;
 }
 
@@ -67,7 +65,8 @@ static int write_call(struct vty *vty)
 	if (routes->default_peer)
 		vty_out(vty, " default-peer %s%s", routes->default_peer, VTY_NEWLINE);
 	if (routes->mt_identity != MT_IDENTITY_MSISDN)
-		vty_out(vty, " mt-identity %s%s", get_value_string(mt_words, routes->mt_identity), VTY_NEWLINE);
+		vty_out(vty, " mt-identity %s%s", get_value_string(mt_identity_names, routes->mt_identity),
+			VTY_NEWLINE);
 	/* timers stand in no node */
 	osmo_tdef_vty_groups_write(vty, "");
 	return 1;

@@ -168,14 +168,18 @@ static int write_mgws(struct vty *vty)
 static void show_one(struct vty *vty, struct mgw *mgw)
 {
 	const struct mgw_cfg *cfg = mgw_cfg(mgw);
+	struct timespec since;
 	struct mgw_info info;
 
 	mgw_get_info(mgw, &info);
+	since = (struct timespec){ .tv_sec = info.since_ms / 1000, .tv_nsec = info.since_ms % 1000 * 1000000 };
 	vty_out(vty, "Media gateway %s at %s: %s for %s%s", mgw_name(mgw),
 		vty_hostport(cfg->remote_addr, cfg->remote_port), get_value_string(mgw_state_names, info.state),
-		vty_ago_ms(info.since_ms), VTY_NEWLINE);
+		vty_ago_ms(vty_ms_since(&since)), VTY_NEWLINE);
 	vty_out(vty, "  Endpoints in use: %u; commands under way: %u%s", info.n_endpoints, info.n_transactions,
 		VTY_NEWLINE);
+	if (info.n_parked)
+		vty_out(vty, "  Endpoints to be deleted when it answers again: %u%s", info.n_parked, VTY_NEWLINE);
 	if (info.srtt_ms || info.state == MGW_ST_UP)
 		vty_out(vty, "  Round trip: %u ms; commands are repeated after %u ms%s", info.srtt_ms, info.rto_ms,
 			VTY_NEWLINE);
@@ -210,7 +214,7 @@ DEFUN(show_mgw_name, show_mgw_name_cmd, "show mgw NAME",
 		return CMD_WARNING;
 	}
 	show_one(vty, mgw);
-	vty_out_rate_ctr_group2(vty, "  ", mgw_ctrs(mgw), true);
+	vty_out_counters(vty, mgw_ctrs(mgw));
 	return CMD_SUCCESS;
 }
 

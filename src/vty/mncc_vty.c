@@ -76,7 +76,7 @@ DEFUN(show_mncc, show_mncc_cmd, "show mncc", SHOW_STR "Link to the MSC: its stat
 	if (info.last_error && *info.last_error)
 		vty_out(vty, "  Last error: %s%s", info.last_error, VTY_NEWLINE);
 	show_advice(vty, &info);
-	vty_out_rate_ctr_group2(vty, "  ", mncc_link_ctrs(vty_gw->mncc), true);
+	vty_out_counters(vty, mncc_link_ctrs(vty_gw->mncc));
 	return CMD_SUCCESS;
 }
 

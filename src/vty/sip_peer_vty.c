@@ -24,12 +24,6 @@
 
 static struct cmd_node sip_peer_node = { SIP_PEER_NODE, "%s(config-sip-peer)# ", 1 };
 
-/* Words of the configuration; they are part of files that people keep. */
-static const struct value_string media_words[] = { { MEDIA_ANCHORED, "anchored" }, { MEDIA_DIRECT, "direct" }, {} };
-static const struct value_string dtmf_words[] = {
-	{ SIP_DTMF_INFO_RELAY, "info" }, { SIP_DTMF_INFO, "info-dtmf" }, { SIP_DTMF_NONE, "none" }, {}
-};
-
 DEFUN(cfg_sip_peer, cfg_sip_peer_cmd, "sip-peer NAME", PEER_STR "Name of it\n")
 {
 	struct sip_peer *peer = sip_peer_find(vty_gw->ua, argv[0]);
@@ -51,8 +45,7 @@ DEFUN(cfg_no_sip_peer, cfg_no_sip_peer_cmd, "no sip-peer NAME", NO_STR PEER_STR 
 		return CMD_WARNING;
 	}
 	if (is_default && !strcmp(is_default, peer->name)) {
-		vty_out(vty, "%% '%s' is the default peer: first 'call' / 'default-peer OTHER' or 'no default-peer'%s",
-			argv[0], VTY_NEWLINE);
+		vty_out(vty, "%% '%s' is the default peer: first 'call' / 'no default-peer'%s", argv[0], VTY_NEWLINE);
 		return CMD_WARNING;
 	}
 	sip_peer_free(peer);
@@ -94,7 +87,7 @@ DEFUN(cfg_peer_media, cfg_peer_media_cmd, "media (anchored|direct)",
 {
 	struct sip_peer *peer = vty->index;
 
-	peer->cfg.media_mode = get_string_value(media_words, argv[0]);
+	peer->cfg.media_mode = get_string_value(media_mode_names, argv[0]);
 	return apply(vty);
 }
 
@@ -104,7 +97,7 @@ DEFUN(cfg_peer_dtmf, cfg_peer_dtmf_cmd, "dtmf (info|info-dtmf|none)",
 {
 	struct sip_peer *peer = vty->index;
 
-	peer->cfg.dtmf = get_string_value(dtmf_words, argv[0]);
+	peer->cfg.dtmf = get_string_value(sip_dtmf_mode_names, argv[0]);
 	return apply(vty);
 }
 
@@ -141,9 +134,9 @@ static void write_one(struct vty *vty, const struct sip_peer *peer)
 	if (cfg->remote_addr)
 		vty_out(vty, " remote %s %u%s", cfg->remote_addr, cfg->remote_port, VTY_NEWLINE);
 	if (cfg->media_mode != MEDIA_ANCHORED)
-		vty_out(vty, " media %s%s", get_value_string(media_words, cfg->media_mode), VTY_NEWLINE);
+		vty_out(vty, " media %s%s", get_value_string(media_mode_names, cfg->media_mode), VTY_NEWLINE);
 	if (cfg->dtmf != SIP_DTMF_INFO_RELAY)
-		vty_out(vty, " dtmf %s%s", get_value_string(dtmf_words, cfg->dtmf), VTY_NEWLINE);
+		vty_out(vty, " dtmf %s%s", get_value_string(sip_dtmf_mode_names, cfg->dtmf), VTY_NEWLINE);
 	if (cfg->domain)
 		vty_out(vty, " domain %s%s", cfg->domain, VTY_NEWLINE);
 }
@@ -187,7 +180,7 @@ DEFUN(show_sip_peers, show_sip_peers_cmd, "show sip peer", SHOW_STR "SIP user ag
 	vty_out(vty, PEER_ROW, "Name", "Address", "Via", "Media", "Calls", "Last answer", VTY_NEWLINE);
 	llist_for_each_entry (peer, sip_ua_peers(vty_gw->ua), entry)
 		vty_out(vty, PEER_ROW, peer->name, peer_addr(peer), "UDP",
-			get_value_string(media_words, peer->cfg.media_mode),
+			get_value_string(media_mode_names, peer->cfg.media_mode),
 			talloc_asprintf(OTC_SELECT, "%u", peer->n_calls), last_answer(peer), VTY_NEWLINE);
 	return CMD_SUCCESS;
 }
@@ -218,11 +211,12 @@ DEFUN(show_sip_peer, show_sip_peer_cmd, "show sip peer NAME",
 	}
 	vty_out(vty, "SIP peer %s at %s (UDP)%s%s", peer->name, peer_addr(peer),
 		is_default && !strcmp(is_default, peer->name) ? ", the default peer" : "", VTY_NEWLINE);
-	vty_out(vty, "  Media: %s; DTMF: %s; domain: %s%s", get_value_string(media_words, peer->cfg.media_mode),
-		get_value_string(dtmf_words, peer->cfg.dtmf), peer->cfg.domain ?: "the addresses", VTY_NEWLINE);
+	vty_out(vty, "  Media: %s; DTMF: %s; domain: %s%s", get_value_string(media_mode_names, peer->cfg.media_mode),
+		get_value_string(sip_dtmf_mode_names, peer->cfg.dtmf), peer->cfg.domain ?: "the addresses",
+		VTY_NEWLINE);
 	vty_out(vty, "  Calls: %u; last answer to a call of ours: %s%s", peer->n_calls, last_answer(peer), VTY_NEWLINE);
 	show_advice(vty, peer);
-	vty_out_rate_ctr_group2(vty, "  ", peer->ctrs, true);
+	vty_out_counters(vty, peer->ctrs);
 	return CMD_SUCCESS;
 }
 

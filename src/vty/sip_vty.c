@@ -98,7 +98,7 @@ DEFUN(show_sip, show_sip_cmd, "show sip", SHOW_STR "SIP user agent: addresses, s
 			bind->open ? "Listening on" : "Configured, not open:", vty_hostport(bind->addr, bind->port),
 			VTY_NEWLINE);
 	vty_out(vty, "Sessions: %u; transactions: %u%s", n_sessions, n_transactions, VTY_NEWLINE);
-	vty_out_rate_ctr_group2(vty, "  ", sip_ua_ctrs(vty_gw->ua), true);
+	vty_out_counters(vty, sip_ua_ctrs(vty_gw->ua));
 	return CMD_SUCCESS;
 }
 

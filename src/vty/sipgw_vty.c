@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <osmocom/core/linuxlist.h>
+#include <osmocom/core/rate_ctr.h>
 #include <osmocom/core/sockaddr_str.h>
 #include <osmocom/core/socket.h>
 #include <osmocom/core/talloc.h>
@@ -111,6 +112,17 @@ void vty_only_at_start(struct vty *vty)
 {
 	if (vty_gw->running)
 		vty_out(vty, "%% Takes effect at the next start%s", VTY_NEWLINE);
+}
+
+/*! The counters that are not zero, nothing if all are. */
+void vty_out_counters(struct vty *vty, struct rate_ctr_group *ctrs)
+{
+	unsigned int i;
+
+	for (i = 0; i < ctrs->desc->num_ctr && !ctrs->ctr[i].current; i++)
+		;
+	if (i < ctrs->desc->num_ctr)
+		vty_out_rate_ctr_group2(vty, "  ", ctrs, true);
 }
 
 /*! "192.0.2.1:5060", "[2001:db8::1]:5060"; lives until the next turn of the main loop. */

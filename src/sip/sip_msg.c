@@ -244,7 +244,7 @@ static osip_message_t *parse_by_osip(struct sip_arena *arena, const struct sip_s
 		sip_write_str(&w, scan->method);
 		sip_write_bytes(&w, " ", 1);
 		sip_write_str(&w, scan->uri);
-		sip_write_bytes(&w, " SIP/2.0\r\n", 11);
+		sip_write_bytes(&w, " SIP/2.0\r\n", strlen(" SIP/2.0\r\n"));
 	} else {
 		sip_write_status_line(&w, scan->status, "-");
 	}
@@ -373,6 +373,8 @@ static const char *read_via(struct sip_msg *m, struct sip_arena *arena)
 	if (via->port && !sip_parse_u32((struct sip_str){ via->port, strlen(via->port) }, 65535, &port))
 		return "Malformed Via";
 	m->via.port = port;
+	if (!sip_is_host((struct sip_str){ via->host, strlen(via->host) }))
+		return "Malformed Via";
 	if (!via->version || strcmp(via->version, "2.0"))
 		return "Malformed Via";
 	semi = memchr(first.s, ';', first.len);

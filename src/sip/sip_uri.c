@@ -179,7 +179,7 @@ static const char *keep(struct sip_arena *arena, struct sip_str str)
 	return str.len ? sip_arena_strndup(arena, str.s, str.len) : "";
 }
 
-static bool is_host(struct sip_str host)
+bool sip_is_host(struct sip_str host)
 {
 	size_t i;
 
@@ -207,7 +207,7 @@ static int hostport(struct sip_str str, struct sip_str *host, uint16_t *port)
 	if (str.len && (str.s[0] != ':' || !sip_parse_u32((struct sip_str){ str.s + 1, str.len - 1 }, 65535, &num)))
 		return -EINVAL;
 	*port = num;
-	return is_host(*host) ? 0 : -EINVAL;
+	return sip_is_host(*host) ? 0 : -EINVAL;
 }
 
 static int uri_params(struct sip_arena *arena, struct sip_uri *uri, struct sip_str params)

@@ -468,6 +468,8 @@ int mncc_link_fd_cb(struct osmo_fd *ofd, unsigned int what)
 
 /* ---- the object ---- */
 
+static unsigned int n_links; /* one in the daemon; an index of the counters each */
+
 uint64_t mncc_link_now_ms(void)
 {
 	struct timespec ts;
@@ -498,6 +500,7 @@ static int link_destructor(struct mncc_link *link)
 	osmo_timer_del(&link->timer);
 	osmo_fsm_inst_free(link->fi);
 	rate_ctr_group_free(link->ctrs);
+	n_links--;
 	return 0;
 }
 
@@ -521,7 +524,7 @@ struct mncc_link *mncc_link_alloc(void *ctx, const struct mncc_link_ops *ops)
 	INIT_LLIST_HEAD(&link->calls);
 	hash_init(link->by_callref);
 	osmo_timer_setup(&link->timer, timer_cb, link);
-	link->ctrs = rate_ctr_group_alloc(link, &ctr_group_desc, 0);
+	link->ctrs = rate_ctr_group_alloc(link, &ctr_group_desc, n_links++);
 	link->fi = osmo_fsm_inst_alloc(&mncc_link_fsm, link, link, LOGL_DEBUG, NULL);
 	OSMO_ASSERT(link->ctrs && link->fi);
 	talloc_set_destructor(link, link_destructor);

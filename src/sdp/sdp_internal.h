@@ -1,5 +1,6 @@
 /*! \file sdp_internal.h
- * Pieces of text without NUL, and a bounded place to write text to. All reading and writing of SDP goes through these. */
+ * Pieces of text without NUL, and a bounded place to write text to. All reading and writing of SDP goes through these.
+ */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 #pragma once

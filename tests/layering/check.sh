@@ -1,7 +1,7 @@
 #!/bin/sh
 # Are the layers kept? Who may include and link whom is the table of design chapter 3, here as code.
 #
-#   check.sh TREE              look through TREE; each violation is a line "file:line: who includes what", and the exit code 1
+#   check.sh TREE              look through TREE: each violation is a line "file:line: who includes what", exit code 1
 #   check.sh --self-test TREE  plant violations in a copy of TREE, one at a time, and see that each is found
 #
 # An include of a directory that the table does not name is a violation too: a new directory needs a row first.
@@ -37,7 +37,8 @@ check() (
 		# a test of one directory links what the directory may include; that of leg/ both kinds of legs
 		link_of["leg"] = may["leg"] " mgcp mncc sip"
 
-		# foreign headers that have a place: paths that begin so; those of the SIP layer not in headers that others read
+		# foreign headers that have a place: paths that begin so.
+		# Those of the SIP layer not in headers that others read.
 		place["osip2"] = place["osipparser2"] = place["osmocom/netif"] = "src/sip/"
 		place["openssl"] = place["gnutls"] = place["ares.h"] = "src/sip/"
 		place["osmocom/vty"] = place["osmocom/ctrl"] = "src/vty/ include/osmocom/sipgw/vty/ src/main.c"
@@ -107,12 +108,12 @@ check() (
 		if (name == "config.h" || known[dirname(file) name])
 			return
 		if (known["src/" name])
-			violation(file, line, layer " includes " name ", which is internal to its directory")
+			violation(file, line, layer " includes " name ", internal to its directory")
 		else
-			violation(file, line, layer " includes \"" name "\", which is not in " dirname(file))
+			violation(file, line, layer " includes \"" name "\", not in " dirname(file))
 	}
 
-	function check_include(file, line, layer, text,   quoted, name) {
+	function check_include(file, line, layer, text,   name, quoted) {
 		includes++
 		name = text
 		sub(/^[ \t]*#[ \t]*include[ \t]*/, "", name)
@@ -183,7 +184,7 @@ check() (
 	}'
 )
 
-# plant FILE TEXT: add TEXT as the last line of FILE and check. Sets $found to what is said about that line, if anything.
+# plant FILE TEXT: add TEXT as the last line of FILE and check. Sets $found to what is said about that line, if any.
 plant() {
 	file=$copy/$1
 	mkdir -p "$(dirname "$file")"

@@ -223,7 +223,7 @@ self_test() {
 	trap 'rm -rf "$copy"' EXIT
 	trap 'exit 2' HUP INT TERM
 	missed=0
-	(cd "$1" && find src include -name '*.[ch]' && cd "$1" && find tests -name Makefile.am) | while read -r f; do
+	(cd "$1" && find src include -name '*.[ch]' && find tests -name Makefile.am) | while read -r f; do
 		mkdir -p "$copy/$(dirname "$f")" && cp "$1/$f" "$copy/$f" && chmod u+w "$copy/$f"
 	done
 

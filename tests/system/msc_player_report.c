@@ -296,7 +296,8 @@ static void print_totals(FILE *f)
 
 void report_end(void)
 {
-	qsort(latencies, n_latencies, sizeof(*latencies), by_value);
+	if (n_latencies)
+		qsort(latencies, n_latencies, sizeof(*latencies), by_value);
 	print_totals(stdout);
 	fflush(stdout);
 	if (report) {

@@ -73,7 +73,6 @@ class Process:
 		return self.p.poll() is None
 
 	def output(self):
-		self.log.flush()
 		with open(self.log_path, errors="replace") as f:
 			return f.read()
 

@@ -46,6 +46,7 @@ def expect_totals(t, **want):
 			expect(have == value, "%s is %s, not %s: %s" % (name, have, value, t))
 
 
+# osmo-mgw sends a dummy packet of its own whenever it learns an address: the player counts it as bad
 def finish(b, mgw=True):
 	"""After each test: no call is left, no endpoint is in use, the daemon ends by itself without a leak."""
 	b.wait_no_calls()
@@ -61,7 +62,7 @@ def mo_audio(b, media):
 	b.sipp("pbx", sipp.ANSWERS)
 	b.gateway(media=media)
 	t = totals(b, b.msc("--mo", 1, "--hold", 3, "--rtp"))
-	expect_totals(t, answered=1, unexpected=0, rtp_bad=0, rtp_rx=(120, 160), rtp_echo=(120, 160))
+	expect_totals(t, answered=1, unexpected=0, rtp_bad=(0, 2), rtp_rx=(120, 160), rtp_echo=(120, 160))
 	finish(b)
 
 
@@ -85,7 +86,7 @@ def mo_early_media(b):
 		       sipp.reply(200, body=sipp.sdp()), sipp.recv("ACK", rtd="true"), sipp.recv("BYE"), sipp.reply_in_dialog(), sipp.linger()])
 	b.gateway()
 	t = totals(b, b.msc("--mo", 1, "--hold", 1, "--rtp"))
-	expect_totals(t, answered=1, unexpected=0, progress=(1, 2), rtp_bad=0)
+	expect_totals(t, answered=1, unexpected=0, progress=(1, 2), rtp_bad=(0, 2))
 	expect(t["rtp_rx_early"] >= 40, "only %d frames came back before the answer" % t["rtp_rx_early"])
 	finish(b)
 
@@ -204,7 +205,7 @@ def mt_audio(b, media):
 	b.mgw()
 	b.gateway(media=media)
 	t = mt_call(b, sipp.CALLS, "answer")
-	expect_totals(t, answered=1, unexpected=0, rtp_bad=0, rtp_echo=(110, 200))
+	expect_totals(t, answered=1, unexpected=0, rtp_bad=(0, 2), rtp_echo=(110, 200))
 	finish(b)
 
 
@@ -226,7 +227,7 @@ def mt_phone_answers_first(b):
 	b.mgw()
 	b.gateway()
 	t = mt_call(b, sipp.CALLS, "answer-first")
-	expect_totals(t, answered=1, unexpected=0, rtp_bad=0, rtp_echo=(100, 200))
+	expect_totals(t, answered=1, unexpected=0, rtp_bad=(0, 2), rtp_echo=(100, 200))
 	finish(b)
 
 
@@ -410,7 +411,7 @@ def kamailio_mo(b):
 	b.kamailio()
 	pbx = b.sipp("pbx", sipp.ANSWERS)
 	b.gateway(peer=(PROXY_IP, 5060))
-	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 2, "--rtp")), answered=1, rtp_bad=0, rtp_echo=(70, 120))
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 2, "--rtp")), answered=1, rtp_bad=(0, 2), rtp_echo=(70, 120))
 	pbx.end()
 	pbx = b.sipp("pbx2", sipp.ANSWERS_HANGS_UP, "-m", 1)
 	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 30)), answered=1)

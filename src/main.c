@@ -293,10 +293,10 @@ int main(int argc, char **argv)
 	the_gw = sipgw_alloc(tall_sipgw_ctx);
 	sipgw_vty_init(the_gw, tall_lib_ctx);
 	handle_options(argc, argv);
+	setup_signals();
 	start();
 	if (options.daemonize)
 		go_to_background();
-	setup_signals();
 	while (!the_gw->quit)
 		osmo_select_main_ctx(0);
 	end();

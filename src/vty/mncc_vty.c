@@ -29,7 +29,7 @@ DEFUN(cfg_mncc_socket_path, cfg_mncc_socket_path_cmd, "socket-path PATH",
 	const size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
 
 	if (argv[0][0] != '/' || strlen(argv[0]) > max) {
-		vty_out(vty, "%% Not usable as a path: '%s'; expected an absolute path of at most %zu characters%s",
+		vty_out(vty, "%% Not a path: '%s'; expected an absolute one, at most %zu characters%s",
 			argv[0], max, VTY_NEWLINE);
 		return CMD_WARNING;
 	}

@@ -375,8 +375,8 @@ BAD = (
 	("sip-peer pbx\n  remote 192.0.2.1\n media direct\n", "osmo-sipgw.cfg:3: 'media direct': indentation does not match the lines around it"),
 	("timer call X99 5\n", "osmo-sipgw.cfg:1: 'timer call X99 5': No such timer: X99"),
 	("call\n default-peer pbx\n", "osmo-sipgw.cfg: the default peer 'pbx' of node 'call' does not exist: there is no 'sip-peer pbx'"),
-	("mncc\n socket-path relative/path\n", "osmo-sipgw.cfg:2: 'socket-path relative/path': Not usable as a path: 'relative/path'; "
-	 "expected an absolute path of at most 107 characters"),
+	("mncc\n socket-path relative/path\n", "osmo-sipgw.cfg:2: 'socket-path relative/path': Not a path: 'relative/path'; "
+	 "expected an absolute one, at most 107 characters"),
 )
 
 
@@ -505,11 +505,15 @@ def check_reference(node, command, manual, ns):
 		expect("`" + words in manual, "the manual does not name '%s' of node '%s'" % (words, node))
 
 
-def tables(vty):
-	"""The tables of timers and counters as the manual has to have them."""
+def timer_table(vty):
 	rows = ["| timer | default | what it waits for, or does |", "|---|---|---|"]
 	for group, number, what, default in re.findall(r"^(\w+): (\S+) = [^\t]*\t(.*) \(default: (.*)\)$", vty.cmd("show timer"), re.M):
 		rows.append("| `%s %s` | %s | %s |" % (group, number, default, what))
+	return rows
+
+
+def counter_tables(vty):
+	rows = []
 	for line in vty.cmd("show rate-counters").splitlines():
 		group = re.match(r"(\w.*?) \d+(?: \(.*\))?:$", line)
 		counter = re.match(r" +(\S+): +\d+ \(.*?\) (.*)$", line)
@@ -517,18 +521,33 @@ def tables(vty):
 			rows += ["", "### %s" % group.group(1), "", "| counter | |", "|---|---|"]
 		elif counter:
 			rows.append("| `%s` | %s |" % counter.groups())
-	return rows
+	return rows[1:]
+
+
+def replaced(text, name, rows):
+	"""The text with these rows between the marks of this name."""
+	begin, end = "<!-- %s: begin -->\n" % name, "<!-- %s: end -->" % name
+	expect(begin in text and end in text, "the manual has no place for the table of " + name)
+	return text[:text.index(begin) + len(begin)] + "\n" + "\n".join(rows) + "\n\n" + text[text.index(end):]
 
 
 @test
-def manual(setup, path="../../doc/manual.md"):
-	"""The manual has every timer and every counter, with their sentences."""
+def manual(setup, update=None, path="../../doc/manual.md"):
+	"""The manual has every timer and every counter, with their sentences; "manual --update" writes them there."""
 	d = setup.start(setup.minimal("sip-peer pbx\n"))
-	rows = tables(d.vty())
+	vty = d.vty()
+	timers, counters = timer_table(vty), counter_tables(vty)
 	d.end()
-	with open(os.path.join(SRC, path), encoding="utf-8") as f:
-		lines = f.read().splitlines()
-	expect(all(row in lines for row in rows), "chapters 8 and 9 of the manual have to be:\n" + "\n".join(rows))
+	path = os.path.join(SRC, path)
+	with open(path, encoding="utf-8") as f:
+		text = f.read()
+	right = replaced(replaced(text, "timers", timers), "counters", counters)
+	if update == "--update":
+		with open(path, "w", encoding="utf-8") as f:
+			f.write(right)
+		return
+	diff = "\n".join(difflib.unified_diff(text.splitlines(), right.splitlines(), "doc/manual.md", "the daemon", lineterm="", n=0))
+	expect(text == right, "doc/manual.md is not up to date (vty_test.py manual --update):\n" + diff)
 
 
 if __name__ == "__main__":

@@ -535,9 +535,15 @@ void gsm_media_rx_rtp_create(struct gsm_leg *gl, const struct mncc_msg *msg)
 	struct gsm_msc_media mm;
 	bool first = m->msc.af == AF_UNSPEC, codec_changed;
 
-	if (!gsm_msc_media_decode(&mm, msg)) {
+	switch (gsm_msc_media_decode(&mm, msg)) {
+	case 0:
+		break;
+	case -ENOTSUP:
+		fail(gl, CAUSE_BEARER_NOT_IMPL, "the MSC assigned a codec that we do not know");
+		return;
+	default: /* osmo-msc's way to say that it refuses ours */
 		if (first)
-			fail(gl, CAUSE_RESOURCES, "the MSC gave no address or codec that we know for the media");
+			fail(gl, CAUSE_RESOURCES, "the MSC gave no address for the media");
 		return;
 	}
 	codec_changed = m->codec != mm.codec;

@@ -5,6 +5,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
+#include <errno.h>
 #include <string.h>
 
 #include <osmocom/core/utils.h>
@@ -35,7 +36,7 @@ static bool from_sdp(struct gsm_msc_media *mm, const char *text)
 }
 
 /* from the old members */
-static bool from_legacy(struct gsm_msc_media *mm, const struct mncc_msg *msg)
+static int from_legacy(struct gsm_msc_media *mm, const struct mncc_msg *msg)
 {
 	static const struct {
 		uint32_t frame;
@@ -49,18 +50,19 @@ static bool from_legacy(struct gsm_msc_media *mm, const struct mncc_msg *msg)
 	struct osmo_sockaddr_str addr;
 	unsigned int i;
 
+	if (osmo_sockaddr_str_from_sockaddr(&addr, &msg->addr.u.sas) || !osmo_sockaddr_str_is_nonzero(&addr))
+		return -EADDRNOTAVAIL;
 	for (i = 0; i < ARRAY_SIZE(codecs) && codecs[i].frame != msg->payload_msg_type; i++)
 		;
-	if (i == ARRAY_SIZE(codecs) || msg->payload_type > 127 ||
-	    osmo_sockaddr_str_from_sockaddr(&addr, &msg->addr.u.sas) || !osmo_sockaddr_str_is_nonzero(&addr))
-		return false;
+	if (i == ARRAY_SIZE(codecs) || msg->payload_type > 127)
+		return -ENOTSUP;
 	*mm = (struct gsm_msc_media){ .codec = codecs[i].codec, .pt = msg->payload_type };
 	rtp_addr_from_str(&mm->addr, &addr);
-	return true;
+	return 0;
 }
 
-/*! Returns false if there is no address, or no codec that we know. */
-bool gsm_msc_media_decode(struct gsm_msc_media *mm, const struct mncc_msg *msg)
+/*! Returns 0; -EADDRNOTAVAIL: there is no address, -ENOTSUP: no codec that we know. */
+int gsm_msc_media_decode(struct gsm_msc_media *mm, const struct mncc_msg *msg)
 {
-	return from_sdp(mm, msg->sdp) || from_legacy(mm, msg);
+	return from_sdp(mm, msg->sdp) ? 0 : from_legacy(mm, msg);
 }

@@ -186,7 +186,7 @@ struct gsm_msc_media {
 	uint8_t pt;
 	bool sdp;	/*!< it was said in SDP */
 };
-bool gsm_msc_media_decode(struct gsm_msc_media *mm, const struct mncc_msg *msg);
+int gsm_msc_media_decode(struct gsm_msc_media *mm, const struct mncc_msg *msg);
 
 /* gsm_sdp.c */
 void gsm_sdp_offered(const struct gsm_leg *gl, struct sdp_msg *sdp);

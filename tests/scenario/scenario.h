@@ -1,0 +1,35 @@
+/*! \file scenario.h
+ * The stage of the scenarios: real legs, call, MNCC link, call agent and SIP user agent in this process, between a fake MSC, a fake media gateway and a
+ * fake PBX, over real sockets and in virtual time. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+#pragma once
+
+#include <osmocom/sipgw/call/leg.h>
+
+#include "fake_mgw.h"
+#include "fake_msc.h"
+#include "fake_time.h"
+#include "sip_peer.h"
+#include "story.h"
+
+void stage_open(const char *net);	/*!< once per program; net "127.0.71" is nobody else's */
+void stage_close(void);
+
+/*! Begin a story: everything is up, no call is there. */
+void scene(const char *title, enum media_mode mode);
+/*! End it: everybody has heard all, both legs have ended, the gateway has no connection left, no memory is left. */
+void scene_ends(void);
+
+unsigned int n_calls(void);
+const char *shown_call(void);		/*!< what the operator sees of the one call and its legs */
+
+/*! How far a call has come. */
+enum point {
+	MO_SETUP, MO_CALLING, MO_RINGING, MO_CONNECTING, MO_TALKING,
+	MT_PAGING, MT_CONFIRMED, MT_RINGING, MT_RINGING_MEDIA, MT_CONNECTING, MT_TALKING,
+	_NUM_POINTS
+};
+
+/*! Play a call up to there, told in one line: the messages are another scene's story. */
+void call_up_to(enum point point);

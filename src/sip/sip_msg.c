@@ -73,6 +73,8 @@ enum sip_method sip_method_by_name(const char *name, size_t len)
 
 /* ---- memory ---- */
 
+const size_t sip_arena_redzone = REDZONE;
+
 static bool arena_grow(struct sip_arena *arena, size_t size)
 {
 	size_t block = OSMO_MAX(size + REDZONE, 4096);

@@ -90,7 +90,7 @@ def mobile_originated(bench, phone):
 def mobile_terminated(bench, phone):
 	print("2. The SIP phone calls a GSM phone (mobile terminated)\n")
 	player = bench.msc("--mt", 1, "--mt-behaviour", "answer", "--realistic", "--rtp", "--story", name="mt")
-	wait_for(lambda: re.search(r"\bUP\b", bench.vty("show mncc"), re.I), "osmo-sipgw has connected again")
+	bench.wait_mncc_up()
 	phone.cmd("dial", "sip:1001@" + GW_IP)
 	story = Story(player, MT_STORY)
 	story.until(6)

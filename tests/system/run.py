@@ -162,8 +162,8 @@ def mo_no_mgw(b):
 	b.sipp("pbx", sipp.ANSWERS)
 	expect_totals(totals(b, b.msc("--mo", 1, name="without")), answered=0, failed=1)
 	b.mgw()
-	wait_for(lambda: re.search(r"\bUP\b", b.vty("show mgw"), re.I), "the media gateway is up")
-	expect_totals(totals(b, b.msc("--mo", 1)), answered=1)
+	b.wait_mgw_up()
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1)), answered=1)
 	finish(b)
 
 
@@ -186,7 +186,7 @@ def mt_call(b, steps, behaviour, n=1, hangup=None, called="1001", **kw):
 	"""The PBX calls a phone that behaves so; returns the player's totals and sipp's exit code."""
 	args = ["--mt", n, "--mt-behaviour", behaviour] + (["--hangup-after", hangup] if hangup is not None else [])
 	player = b.msc(*args, "--rtp")
-	wait_for(lambda: re.search(r"\bUP\b", b.vty("show mncc"), re.I), "the MNCC link is up")
+	b.wait_mncc_up()
 	pbx = b.sipp("pbx", steps, "-m", n, "-s", called, remote=GW, **kw)
 	rc = pbx.wait(60)
 	expect(rc == 0, "the PBX's call went wrong:\n" + open_error(b, "pbx") + pbx.output()[-600:])
@@ -266,7 +266,7 @@ def mt_no_codec(b):
 	b.mgw()
 	b.gateway()
 	player = b.msc("--mt", 1)
-	wait_for(lambda: re.search(r"\bUP\b", b.vty("show mncc"), re.I), "the MNCC link is up")
+	b.wait_mncc_up()
 	pbx = b.sipp("pbx", sipp.refused(488, formats=(8, 0)), "-m", 1, "-s", "1001", "-trace_msg", "-message_file", b.path("msg"), remote=GW)
 	expect(pbx.wait(20) == 0, "not refused with 488:\n" + open_error(b, "pbx"))
 	with open(b.path("msg")) as f:
@@ -320,7 +320,7 @@ def mgw_restarts(b):
 	t = totals(b, player)
 	expect_totals(t, answered=1)
 	expect("0" not in t["causes"], "cause 0")
-	wait_for(lambda: re.search(r"\bUP\b", b.vty("show mgw"), re.I), "the media gateway is up")
+	b.wait_mgw_up()
 	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1, name="second")), answered=1)
 	finish(b)
 
@@ -443,7 +443,7 @@ def baresip_calls(b):
 	phone = b.baresip()
 	b.gateway()
 	player = b.msc("--mt", 1, "--mt-behaviour", "answer", "--rtp")
-	wait_for(lambda: re.search(r"\bUP\b", b.vty("show mncc"), re.I), "the MNCC link is up")
+	b.wait_mncc_up()
 	phone.cmd("dial", "sip:1001@" + GW_IP)
 	phone.wait_event("CALL_ESTABLISHED")
 	time.sleep(2)

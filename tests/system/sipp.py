@@ -115,8 +115,8 @@ CALLS = [invite(body=sdp()), recv(100, optional=True), recv(180, optional=True),
 CALLS_UNTIL_BYE = [invite(body=sdp()), recv(100, optional=True), recv(180, optional=True), recv(183, optional=True), recv(200),
 		   request("ACK", 1, retrans=False), recv("BYE"), reply_in_dialog(), linger()]
 CALLS_CANCELS = [invite(body=sdp()), recv(100), recv(180), pause(500),
-		 request("CANCEL", 1, in_dialog=False, branch="[branch-3]"), recv(200), recv(487),
-		 request("ACK", 1, retrans=False, branch="[branch-6]"), linger()]
+		 request("CANCEL", 1, in_dialog=False, branch="[branch-4]"), recv(200), recv(487),
+		 request("ACK", 1, retrans=False, branch="[branch-7]"), linger()]
 
 
 def refused(status, formats=(3,)):

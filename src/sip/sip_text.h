@@ -69,6 +69,7 @@ struct sip_arena {
 	char *pos, *end;
 };
 
+extern const size_t sip_arena_redzone; /*!< between allocations, 0 in a build without sanitizers */
 void *sip_arena_alloc(struct sip_arena *arena, size_t size);
 char *sip_arena_strndup(struct sip_arena *arena, const char *s, size_t len);
 

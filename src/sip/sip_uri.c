@@ -297,8 +297,8 @@ int sip_uri_take_apart(struct sip_arena *arena, struct sip_uri *uri, struct sip_
 int sip_uri_parse(void *ctx, struct sip_uri *uri, const char *text)
 {
 	size_t len = strlen(text);
-	/* the text, and scheme, user, host, transport, maddr, which do not overlap in it; six NULs */
-	size_t size = 2 * len + 6;
+	/* the text, and scheme, user, host, transport, maddr, which do not overlap in it */
+	size_t size = 2 * len + 6 * (1 + sip_arena_redzone);
 	struct sip_arena arena = { .ctx = ctx };
 	int rc;
 
@@ -351,17 +351,30 @@ static int display_name(struct sip_arena *arena, struct sip_name_addr *na, struc
 	return 0;
 }
 
+static size_t find_any(struct sip_str str, const char *set)
+{
+	size_t i;
+
+	for (i = 0; i < str.len; i++) {
+		if (strchr(set, str.s[i]))
+			break;
+	}
+	return i;
+}
+
 static int name_addr_params(struct sip_arena *arena, struct sip_name_addr *na, struct sip_str params)
 {
 	struct sip_str name, value;
 	int rc;
 
 	na->tag = "";
+	if (find_outside_quotes(params, ",") < params.len)
+		return -EINVAL; /* a list, where one is allowed */
 	while ((rc = sip_param_next(&params, &name, &value)) > 0) {
 		if (!sip_str_is(name, "tag"))
 			continue;
 		/* a tag without value crashes others; two of them let two parties see two dialogs */
-		if (!value.len || na->tag[0] || memchr(value.s, '"', value.len))
+		if (!value.len || na->tag[0] || find_any(value, " \t\"<>@") < value.len)
 			return -EINVAL;
 		na->tag = sip_arena_strndup(arena, value.s, value.len);
 	}

@@ -272,7 +272,7 @@ static void write_top_via(struct sip_writer *w, const struct sip_msg *req, const
 	}
 	if (list.len) {
 		write_text(w, ", ");
-		sip_write_str(w, list);
+		sip_write_str(w, sip_str_trim(list));
 	}
 	write_text(w, "\r\n");
 }

@@ -1,7 +1,7 @@
 /* The 49 messages of RFC 4475, byte by byte from the archive in its appendix, and what we do with each of them.
  *
- * "accept" means that the message is well-formed: whether its method, body or extensions please us is decided further up
- * (the RFC's sections 3.1.1.2, 3.2 to 3.4: 405, 415, 420 and so on). */
+ * "accept" means that the message is well-formed: whether its method, body or extensions please us is decided further
+ * up (the RFC's sections 3.1.1.2, 3.2 to 3.4: 405, 415, 420 and so on). */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -115,13 +115,15 @@ static void show(const struct sip_msg *m)
 	else
 		printf("  %u %s to %s\n", m->status, quoted(m->reason_phrase), m->method_name);
 	if (m->is_request)
-		printf("  R-URI %s user %s host %s port %u\n", m->ruri.scheme, quoted(m->ruri.user), m->ruri.host, m->ruri.port);
+		printf("  R-URI %s user %s host %s port %u\n", m->ruri.scheme, quoted(m->ruri.user), m->ruri.host,
+		       m->ruri.port);
 	printf("  From %s %s tag %s\n", quoted(m->from.display), quoted(m->from.uri.text), quoted(m->from.tag));
 	printf("  To %s %s tag %s\n", quoted(m->to.display), quoted(m->to.uri.text), quoted(m->to.tag));
 	if (m->has_contact)
 		printf("  Contact %s\n", quoted(m->contact.uri.text));
-	printf("  CSeq %u, Max-Forwards %d, %u Via, the top one %s %s:%u branch %s%s\n", m->cseq, m->max_forwards, m->n_via,
-	       m->via.transport, m->via.host, m->via.port, quoted(m->via.branch), m->via.has_cookie ? "" : " (RFC 2543)");
+	printf("  CSeq %u, Max-Forwards %d, %u Via, the top one %s %s:%u branch %s%s\n", m->cseq, m->max_forwards,
+	       m->n_via, m->via.transport, m->via.host, m->via.port, quoted(m->via.branch),
+	       m->via.has_cookie ? "" : " (RFC 2543)");
 	if (m->body)
 		printf("  body: %zu bytes of %s\n", m->body_len, quoted(m->content_type));
 }

@@ -125,20 +125,17 @@ static void dismiss(struct sip_ua *ua, struct sip_dialog *dlg, uint32_t cseq)
 		sip_trx_detach(bye);
 }
 
-static void dismiss_without_session(struct sip_ua *ua, const struct sip_msg *resp, const struct sip_flow *from)
+/* The same without remembering it: should the 2xx be repeated, both are sent again. */
+static void dismiss_at_once(struct sip_ua *ua, const struct sip_msg *resp, const struct sip_flow *from)
 {
-	char tag[SIP_TAG_LEN];
 	struct sip_dialog dlg = {};
 
-	sip_uac_tag(tag, resp->call_id);
-	if (strcmp(tag, resp->from.tag) != 0)
-		return;
 	if (sip_dialog_from_response(ua, &dlg, resp, from) == 0)
 		dismiss(ua, &dlg, resp->cseq);
 	sip_dialog_clear(&dlg);
 }
 
-static void rx_late_2xx(struct sip_session *s, const struct sip_msg *resp)
+static void rx_late_2xx(struct sip_session *s, const struct sip_msg *resp, const struct sip_flow *from)
 {
 	struct sip_fork *fork;
 
@@ -151,11 +148,12 @@ static void rx_late_2xx(struct sip_session *s, const struct sip_msg *resp)
 		sip_dialog_tx_ack(&fork->dlg, resp->cseq);
 		return;
 	}
-	if (!fork)
-		fork = fork_add(s, resp);
-	if (!fork)
+	LOG_SESSION(s, LOGL_INFO, "another phone answered, too: BYE to <%s>\n", resp->to.uri.text);
+	fork = fork ?: fork_add(s, resp);
+	if (!fork) {
+		dismiss_at_once(s->ua, resp, from);
 		return;
-	LOG_SESSION(s, LOGL_INFO, "another phone answered, too: BYE to %s\n", sip_dialog_str(&fork->dlg, DLG_TARGET));
+	}
 	fork->dismissed = true;
 	dismiss(s->ua, &fork->dlg, resp->cseq);
 }
@@ -164,15 +162,18 @@ static void rx_late_2xx(struct sip_session *s, const struct sip_msg *resp)
 void sip_uac_rx_late_2xx(struct sip_ua *ua, const struct sip_msg *resp, const struct sip_flow *from)
 {
 	struct sip_session *s;
+	char tag[SIP_TAG_LEN];
 
 	hash_for_each_possible (ua->by_call_id, s, by_call_id, token_hash_str(resp->call_id)) {
 		if (strcmp(sip_dialog_str(&s->dlg, DLG_CALL_ID), resp->call_id) == 0 &&
 		    strcmp(sip_dialog_str(&s->dlg, DLG_LOCAL_TAG), resp->from.tag) == 0) {
-			rx_late_2xx(s, resp);
+			rx_late_2xx(s, resp, from);
 			return;
 		}
 	}
-	dismiss_without_session(ua, resp, from);
+	sip_uac_tag(tag, resp->call_id);
+	if (strcmp(tag, resp->from.tag) == 0)
+		dismiss_at_once(ua, resp, from);
 }
 
 /* ---- the first INVITE ---- */

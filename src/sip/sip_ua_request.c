@@ -175,29 +175,50 @@ static bool (*const checks[])(struct sip_ua *ua, struct sip_trx *trx, const stru
 
 /* ---- a new call ---- */
 
-static bool is_anonymous(const struct sip_msg *req)
+/* Privacy has its values between semicolons (RFC 3323 4.2). */
+static bool has_privacy(const struct sip_msg *req, const char *value)
 {
-	return strcasecmp(req->from.uri.host, "anonymous.invalid") == 0 ||
-	       strcasecmp(req->from.uri.user, "anonymous") == 0 || sip_msg_header_has_token(req, "Privacy", "id") ||
-	       sip_msg_header_has_token(req, "Privacy", "user");
+	const char *p = sip_msg_header(req, "Privacy", 0);
+	size_t len;
+
+	for (; p && *p; p += len) {
+		p += strspn(p, "; \t");
+		len = strcspn(p, "; \t");
+		if (len == strlen(value) && strncasecmp(p, value, len) == 0)
+			return true;
+	}
+	return false;
 }
 
-/* The user part without its parameters (RFC 3966 5.1.1 puts them there). */
+static bool is_anonymous_uri(const struct sip_uri *uri)
+{
+	return strcasecmp(uri->host, "anonymous.invalid") == 0 || strcasecmp(uri->user, "anonymous") == 0;
+}
+
+/* The user part without its parameters (RFC 3966 5.1.1 puts them there), a tel number without visual separators. */
 static const char *user_of(char *buf, size_t len, const struct sip_uri *uri)
 {
-	snprintf(buf, len, "%.*s", (int)strcspn(uri->user, ";"), uri->user);
+	bool is_tel = strcmp(uri->scheme, "tel") == 0;
+	const char *from;
+	char *to = buf;
+
+	for (from = uri->user; *from && *from != ';' && to < buf + len - 1; from++) {
+		if (!is_tel || !strchr("-.()", *from))
+			*to++ = *from;
+	}
+	*to = '\0';
 	return buf;
 }
 
 static void tell_incoming(struct sip_session *s, const struct sip_msg *req)
 {
 	char called[256], calling[256];
-	bool anonymous = is_anonymous(req);
+	bool anonymous = is_anonymous_uri(&req->from.uri);
 	struct sip_invite inv = {
 		.called_user = user_of(called, sizeof(called), &req->ruri),
 		.calling_user = anonymous ? "" : user_of(calling, sizeof(calling), &req->from.uri),
 		.calling_name = anonymous ? "" : req->from.display,
-		.calling_anonymous = anonymous,
+		.calling_anonymous = anonymous || has_privacy(req, "id") || has_privacy(req, "user"),
 		.sdp = req->body && strcmp(req->content_type, SIP_TYPE_SDP) == 0 ? req->body : NULL,
 	};
 	static const struct sip_end nobody = { .status = 480 };

@@ -16,10 +16,10 @@ struct sip_session;
 
 /*! Who calls whom, as SIP has it. Strings are borrowed. */
 struct sip_invite {
-	const char *called_user;	/*!< user part of Request-URI and To, unescaped; "" if none */
+	const char *called_user;	/*!< user part of Request-URI and To, unescaped, no parameters; "" if none */
 	const char *calling_user;	/*!< user part of From, unescaped; "": anonymous */
 	const char *calling_name;	/*!< display name, "" if none */
-	bool calling_anonymous;		/*!< From is anonymous@anonymous.invalid (RFC 3323) */
+	bool calling_anonymous;		/*!< From is (to be) anonymous@anonymous.invalid, or Privacy asks for it (RFC 3323): then users may be given */
 	const char *sdp;		/*!< NULL: no offer in the INVITE */
 };
 

@@ -124,6 +124,9 @@ class Daemon:
 	def end(self, signum=signal.SIGTERM, timeout=10):
 		"""Tell it to end; it has to do so well, with nothing left in memory."""
 		self.send(signum)
+		self.ended(timeout)
+
+	def ended(self, timeout=10):
 		code = self.proc.wait(timeout)
 		err = self.stderr()
 		expect(code == 0, "exit code %d:\n%s" % (code, err))
@@ -168,24 +171,68 @@ class Vty:
 		return "".join(self.cmd(line) for line in text.strip().splitlines())
 
 
-class FakeMsc(threading.Thread):
-	"""osmo-msc's end of the MNCC socket: says HELLO of version 8, then listens."""
+# MNCC as osmo-msc 1.9 has it: version 8, 1876 octets
+SETUP_IND, DISC_REQ, REL_REQ, REL_IND, REL_CNF, RTP_CREATE = 0x102, 0x10e, 0x110, 0x111, 0x112, 0x204
+MNCC_SIZE = 1876
 
-	def __init__(self, path):
+
+class FakeMsc(threading.Thread):
+	"""osmo-msc's end of the MNCC socket: says HELLO, has the media of each call ready at once, confirms the end of calls if it is polite."""
+
+	def __init__(self, path, polite=True):
 		super().__init__(daemon=True)
 		self.server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 		self.server.bind(path)
 		self.server.listen(1)
 		self.conn = None
 		self.path = path
+		self.polite = polite
+		self.causes = []	# of the calls that we were told to end
 		self.start()
 
 	def run(self):
 		self.conn = self.server.accept()[0]
-		self.conn.send(struct.pack("=8I", 0x400, 8, 1876, 8, 104, 796, 812, 832))
+		self.conn.send(struct.pack("=8I", 0x400, 8, MNCC_SIZE, 8, 104, 796, 812, 832))
+		while True:
+			try:
+				msg = self.conn.recv(4096)
+			except OSError:
+				return
+			if not msg:
+				return
+			self.rx(*struct.unpack_from("=II", msg), msg)
+
+	def rx(self, msg_type, callref, msg):
+		if msg_type == RTP_CREATE:
+			addr = struct.pack("=H", socket.AF_INET) + struct.pack("!H4s", 4004, socket.inet_aton("127.0.0.1"))
+			self.tx(msg_type, callref, {8: addr, 136: struct.pack("=II", 3, 0x300)})
+		if msg_type in (DISC_REQ, REL_REQ):
+			self.causes.append(struct.unpack_from("=I", msg, 328)[0])
+			if self.polite:
+				self.tx(REL_IND if msg_type == DISC_REQ else REL_CNF, callref, {})
+
+	def tx(self, msg_type, callref, members):
+		msg = bytearray(MNCC_SIZE)
+		struct.pack_into("=II", msg, 0, msg_type, callref)
+		for offset, value in members.items():
+			msg[offset:offset + len(value)] = value
+		self.conn.send(msg)
+
+	def setup(self, callref, calling, called):
+		"""A phone calls."""
+		def number(digits):
+			return struct.pack("=4I33s", 0, 1, 0, 0, digits.encode())
+		bearer_cap = struct.pack("=5I2i", 0, 0, 0, 1, 0, 0, -1)
+		self.tx(SETUP_IND, callref, {8: struct.pack("=I", 0x807), 12: bearer_cap, 104: number(called), 156: number(calling),
+					     816: b"001010000000001"})
 
 	def close(self):
-		self.conn.close()
+		if self.conn:
+			try:
+				self.conn.shutdown(socket.SHUT_RDWR) # also wakes up the thread
+			except OSError:
+				pass
+			self.conn.close()
 		self.server.close()
 		os.unlink(self.path)
 
@@ -296,6 +343,60 @@ def links(setup):
 	d.end()
 	mgw.sock.close()
 	msc.close()
+
+
+class CallUp:
+	"""A daemon with a call on its way to a peer that says nothing."""
+
+	def __init__(self, setup, polite=True):
+		self.peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		self.peer.bind((setup.ip, 5070))
+		self.peer.settimeout(10)
+		self.msc = FakeMsc(setup.mncc, polite)
+		self.gw = setup.start(setup.minimal(f"sip-peer pbx\n remote {setup.ip} 5070\n media direct\ncall\n default-peer pbx\n"))
+		self.vty = self.gw.vty()
+		wait_for(lambda: "up for" in self.vty.cmd("show mncc"), "the link")
+		self.msc.setup(0x80000001, "1001", "5552222")
+		expect(self.peer.recv(4096).startswith(b"INVITE sip:5552222@"), "no INVITE")
+
+	def close(self):
+		self.peer.close()
+		self.msc.close()
+
+
+@test
+def calls(setup):
+	"""A call is shown, and ended by the operator."""
+	c = CallUp(setup)
+	expect("\n1 calls" in c.vty.cmd("show calls"), "one call")
+	number = re.search(r"^ *(\d+) CALLING    1001              5552222           \d s          pbx$", c.vty.cmd("show calls"), re.M)
+	expect(number, c.vty.cmd("show calls"))
+	shown = c.vty.cmd("show call " + number.group(1))
+	for part in (": CALLING", "  From 1001 to 5552222, target pbx, media direct", "  Began ", "  Leg A (gsm): ", "  Leg B (sip): "):
+		expect(part in shown, "'%s' is not in:\n%s" % (part, shown))
+	c.vty.cmds("enable\ncall %s release 17" % number.group(1))
+	wait_for(lambda: "0 calls" in c.vty.cmd("show calls"), "the end of the call")
+	wait_for(lambda: c.msc.causes, "the MSC to be told")
+	expect(c.msc.causes[0] == 17, "causes told to the MSC: %s" % c.msc.causes)
+	c.gw.end()
+	c.close()
+
+
+@test
+def stop(setup):
+	"""An MSC that confirms nothing: the end is put off for five seconds, or until the second signal."""
+	for signals_sent, at_least, at_most in ((1, 4, 9), (2, 0, 3)):
+		c = CallUp(setup, polite=False)
+		before = time.monotonic()
+		c.gw.send(signal.SIGTERM)
+		if signals_sent == 2:
+			wait_for(lambda c=c: c.msc.causes, "the MSC to be told")
+			c.gw.send(signal.SIGTERM)
+		c.gw.ended()
+		took = time.monotonic() - before
+		expect(at_least < took < at_most, "it took %.1f s" % took)
+		expect(c.msc.causes[0] == 41, "causes told to the MSC: %s" % c.msc.causes)
+		c.close()
 
 
 FULL = """sip-peer pbx

@@ -263,10 +263,10 @@ call
 		wait_for(lambda: self.calls_up() == 0, "all calls end", timeout)
 
 	def wait_mncc_up(self):
-		wait_for(lambda: re.search(r"^MNCC link.*: UP\b", self.vty("show mncc"), re.M), "the MNCC link is up")
+		wait_for(lambda: re.search(r"^MNCC link.*: UP\b", self.vty("show mncc"), re.M | re.I), "the MNCC link is up")
 
 	def wait_mgw_up(self):
-		wait_for(lambda: re.search(r"^[^:]*default.*\bUP\b", self.vty("show mgw"), re.M), "the media gateway is up")
+		wait_for(lambda: re.search(r"^[^:]*default.*\bUP\b", self.vty("show mgw"), re.M | re.I), "the media gateway is up")
 
 	def mgw_endpoints_in_use(self):
 		"""Endpoints of osmo-mgw that hold a connection, as osmo-mgw itself counts them."""

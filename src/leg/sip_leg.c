@@ -483,10 +483,13 @@ static int parties_from_invite(struct call_parties *p, const struct sip_invite *
 		*why = cause_make(CAUSE_UNASSIGNED, "'%s' is no number", inv->called_user);
 	if (rc < 0)
 		return rc;
-	if (inv->calling_anonymous || !inv->calling_user[0])
+	if (inv->calling_anonymous || !inv->calling_user[0]) {
 		p->calling.presentation = NUMBER_RESTRICTED;
-	else if (number_from_dial_string(&p->calling, inv->calling_user) < 0)
+	} else if (number_from_dial_string(&p->calling, inv->calling_user) < 0) {
+		/* a name, or more digits than a number has: half of it would be somebody else's */
+		LOGP(DSIP, LOGL_INFO, "caller '%s' has no number that a phone could show\n", inv->calling_user);
 		p->calling = (struct number){ .presentation = NUMBER_NOT_AVAILABLE };
+	}
 	OSMO_STRLCPY_ARRAY(p->calling_name, inv->calling_name);
 	return 0;
 }

@@ -30,6 +30,17 @@ static struct {
 	uint8_t heard[MSC_SIZE_NEW];
 } msc = { .client.fd = -1, .listen.fd = -1 };
 
+static const char *type_name(uint32_t type)
+{
+	static char number[16];
+	const char *name = msc_type_name(type);
+
+	if (name[0] != '(')
+		return name;
+	snprintf(number, sizeof(number), "0x%x", type);
+	return number;
+}
+
 static void close_client(void)
 {
 	if (msc.client.fd < 0)
@@ -173,7 +184,7 @@ void fake_msc_send(uint32_t type, const struct msc_words *w)
 		put_signal(buf, type, w);
 	if (w->sdp)
 		osmo_strlcpy(sdp, w->sdp, 1024);
-	tell("    MSC > %s%s%s%s%s%s%s\n", msc_type_name(type), w->called ? " called " : "", w->called ? w->called : "",
+	tell("    MSC > %s%s%s%s%s%s%s\n", type_name(type), w->called ? " called " : "", w->called ? w->called : "",
 	     w->calling ? " calling " : "", w->calling ? w->calling : "", w->rtp ? " " : "", w->rtp ? w->rtp : "");
 	EXPECT(send(msc.client.fd, buf, msc.mncc_size, 0) == (ssize_t)msc.mncc_size);
 	pump();
@@ -228,7 +239,7 @@ static uint32_t hear(void)
 	memcpy(msc.heard, msc.waiting[0], MSC_SIZE_NEW);
 	memmove(msc.waiting[0], msc.waiting[1], --msc.n_waiting * MSC_SIZE_NEW);
 	type = msc_get(buf, MSC_O_TYPE);
-	tell("    MSC < %s", msc_type_name(type));
+	tell("    MSC < %s", type_name(type));
 	if (type == MSC_RTP_CREATE || type == MSC_RTP_CONNECT)
 		print_rtp(buf);
 	else
@@ -245,8 +256,7 @@ void msc_expects(uint32_t type)
 	uint32_t got = hear();
 
 	if (got != type)
-		printf("    MSC heard %s, but %s was expected\n", got ? msc_type_name(got) : "nothing",
-		       msc_type_name(type));
+		printf("    MSC heard %s, but %s was expected\n", got ? type_name(got) : "nothing", type_name(type));
 	EXPECT(got == type);
 }
 
@@ -271,6 +281,6 @@ void msc_expects_nothing(void)
 {
 	pump();
 	if (msc.n_waiting)
-		printf("    MSC < %s, unexpected\n", msc_type_name(msc_get(msc.waiting[0], MSC_O_TYPE)));
+		printf("    MSC < %s, unexpected\n", type_name(msc_get(msc.waiting[0], MSC_O_TYPE)));
 	EXPECT(!msc.n_waiting);
 }

@@ -144,6 +144,28 @@ unsigned int n_calls(void)
 	return s.calls->n;
 }
 
+void identity_is_imsi(bool imsi)
+{
+	s.calls->routes.mt_identity = imsi ? MT_IDENTITY_IMSI : MT_IDENTITY_MSISDN;
+}
+
+void gateway_stops(void)
+{
+	struct cause cause = cause_make(CAUSE_TEMP_FAILURE, "gateway is shutting down");
+
+	calls_stop(s.calls, &cause);
+}
+
+void gateway_goes_on(void)
+{
+	s.calls->stopping = false;
+}
+
+void peer_dtmf(enum sip_dtmf_mode mode)
+{
+	s.pbx->cfg.dtmf = mode;
+}
+
 const char *shown_call(void)
 {
 	static char buf[1024];

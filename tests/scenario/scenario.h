@@ -6,6 +6,7 @@
 #pragma once
 
 #include <osmocom/sipgw/call/leg.h>
+#include <osmocom/sipgw/sip/sip_peer.h>
 
 #include "fake_mgw.h"
 #include "fake_msc.h"
@@ -22,6 +23,10 @@ void scene(const char *title, enum media_mode mode);
 void scene_ends(void);
 
 unsigned int n_calls(void);
+void identity_is_imsi(bool imsi);
+void peer_dtmf(enum sip_dtmf_mode mode);
+void gateway_stops(void);		/*!< ends its calls, takes no new ones */
+void gateway_goes_on(void);
 const char *shown_call(void);		/*!< what the operator sees of the one call and its legs */
 
 /*! How far a call has come. */

@@ -21,6 +21,7 @@ static struct {
 	struct fake_call call;
 	char seen[256][96]; /* what was heard already, to leave out repetitions */
 	unsigned int n_seen;
+	bool silent;
 } peer;
 
 void sip_peer_start(void *ctx, const char *addr, const char *ua_addr)
@@ -34,6 +35,11 @@ void sip_peer_stop(void)
 {
 	fake_call_free(&peer.call);
 	fake_sip_close(peer.sip);
+}
+
+void sip_peer_is_silent(bool silent)
+{
+	peer.silent = silent;
 }
 
 /* "INVITE" or "180" */
@@ -189,6 +195,8 @@ static void behave(const char *what)
 {
 	struct fake_call *c = &peer.call;
 
+	if (peer.silent)
+		return;
 	if (!strcmp(what, "BYE") || !strcmp(what, "CANCEL") || !strcmp(what, "INFO")) {
 		fake_sip_reply(peer.sip, NULL, 200, "pbx", NULL, NULL);
 	} else if (!strcmp(what, "INVITE") && !strstr(header("To"), ";tag=")) {

@@ -1,0 +1,290 @@
+/* What happens in a call: keys, hold and retrieval from either side, new addresses, refreshes. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <string.h>
+
+#include "scenario.h"
+
+static void in_call(const char *title, enum point point, enum media_mode mode)
+{
+	scene(title, mode);
+	call_up_to(point);
+}
+
+static void hangs_up(void)
+{
+	msc_sends(MSC_DISC_IND, .cause = 16);
+	msc_expects(MSC_REL_REQ);
+	msc_sends(MSC_REL_CNF);
+	sip_peer_expects("BYE");
+	scene_ends();
+}
+
+static void press(char key, unsigned long ms)
+{
+	msc_sends(MSC_START_DTMF_IND, .key = key);
+	msc_expects(MSC_START_DTMF_RSP);
+	pass_ms(ms);
+	msc_sends(MSC_STOP_DTMF_IND);
+	msc_expects(MSC_STOP_DTMF_RSP);
+}
+
+static void keys(void)
+{
+	in_call("keys of the phone, each as long as it was pressed", MO_TALKING, MEDIA_ANCHORED);
+	press('1', 120);
+	sip_peer_expects("INFO");
+	press('#', 2500);
+	sip_peer_expects("INFO");
+	btw("a second key before the first one was released; and a release of none");
+	msc_sends(MSC_START_DTMF_IND, .key = '2');
+	msc_expects(MSC_START_DTMF_RSP);
+	pass_ms(200);
+	press('3', 100);
+	sip_peer_expects("INFO");
+	sip_peer_expects("INFO");
+	msc_sends(MSC_STOP_DTMF_IND);
+	msc_expects(MSC_STOP_DTMF_RSP);
+	btw("something that is no key");
+	msc_sends(MSC_START_DTMF_IND, .key = 'x');
+	msc_expects(MSC_START_DTMF_REJ);
+	msc_sends(MSC_START_DTMF_IND);
+	msc_expects(MSC_START_DTMF_REJ);
+	sip_peer_expects_nothing();
+	btw("the phone hangs up with the finger on a key");
+	msc_sends(MSC_START_DTMF_IND, .key = '9');
+	msc_expects(MSC_START_DTMF_RSP);
+	pass_ms(300);
+	msc_sends(MSC_DISC_IND, .cause = 16);
+	msc_expects(MSC_REL_REQ);
+	msc_sends(MSC_REL_CNF);
+	sip_peer_expects("INFO");
+	sip_peer_expects("BYE");
+	scene_ends();
+
+	in_call("keys as application/dtmf", MT_TALKING, MEDIA_ANCHORED);
+	peer_dtmf(SIP_DTMF_INFO);
+	press('5', 80);
+	sip_peer_expects("INFO");
+	peer_dtmf(SIP_DTMF_NONE);
+	press('6', 80);
+	sip_peer_expects_nothing();
+	peer_dtmf(SIP_DTMF_INFO_RELAY);
+	hangs_up();
+
+	in_call("keys from the PBX: answered, but MNCC has no message for them", MO_TALKING, MEDIA_ANCHORED);
+	sip_peer_sends("INFO", .type = "application/dtmf-relay", .body = "Signal=5\r\nDuration=100\r\n");
+	sip_peer_expects("200");
+	sip_peer_sends("INFO", .type = "application/dtmf", .body = "7");
+	sip_peer_expects("200");
+	sip_peer_sends("INFO", .type = "application/dtmf-relay", .body = "Signal\r\n=\r\n");
+	sip_peer_expects("200");
+	msc_expects_nothing();
+	hangs_up();
+}
+
+/* osmo-msc 1.9 clears an active call 180 s after a message like these (facts: its guard timer) */
+static void guard_timer(void)
+{
+	unsigned int minutes;
+
+	in_call("a call without keys is left alone", MO_TALKING, MEDIA_ANCHORED);
+	pass_ms(600000);
+	msc_expects_nothing();
+	hangs_up();
+
+	in_call("after a key the MSC's guard timer is pacified for the rest of the call", MO_TALKING, MEDIA_ANCHORED);
+	pass_ms(30000);
+	press('1', 100);
+	sip_peer_expects("INFO");
+	for (minutes = 0; minutes < 5; minutes++) {
+		pass_ms(60000);
+		msc_expects(MSC_SETUP_COMPL_REQ);
+	}
+	msc_expects_nothing();
+	hangs_up();
+
+	scene("so it is after a key that was pressed before the call was answered", MEDIA_ANCHORED);
+	call_up_to(MO_CONNECTING);
+	press('1', 100);
+	msc_sends(MSC_SETUP_COMPL_IND);
+	sip_peer_expects("INFO");
+	pass_ms(61000);
+	msc_expects(MSC_SETUP_COMPL_REQ);
+	hangs_up();
+}
+
+static void phone_holds(enum media_mode mode)
+{
+	in_call(mode == MEDIA_DIRECT ? "the phone holds and retrieves, media direct" : "the phone holds and retrieves",
+		MO_TALKING, mode);
+	msc_sends(MSC_HOLD_IND);
+	sip_peer_expects("INVITE");
+	btw("the phone waits for the PBX");
+	msc_expects_nothing();
+	sip_peer_sends("200", .sdp = SDP("127.0.0.20", "27760", "3", "a=recvonly\r\n"));
+	sip_peer_expects("ACK");
+	msc_hears();
+	mgw_heard();
+	btw("a second request of the same kind");
+	msc_sends(MSC_HOLD_IND);
+	msc_expects(MSC_HOLD_CNF);
+	sip_peer_expects_nothing();
+	pass_ms(20000);
+	btw("back");
+	msc_sends(MSC_RETRIEVE_IND);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("200", .sdp = SDP_FR);
+	sip_peer_expects("ACK");
+	msc_hears();
+	mgw_heard();
+	btw("the guard timer counts from these as well");
+	pass_ms(61000);
+	msc_hears();
+	hangs_up();
+}
+
+static void phone_holds_in_vain(void)
+{
+	in_call("the PBX refuses hold", MT_TALKING, MEDIA_ANCHORED);
+	msc_sends(MSC_HOLD_IND);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("488");
+	sip_peer_expects("ACK");
+	msc_expects(MSC_HOLD_REJ);
+	mgw_heard();
+	btw("retrieval of what is not held is granted, since that is how it is");
+	msc_sends(MSC_RETRIEVE_IND);
+	msc_expects(MSC_RETRIEVE_CNF);
+	hangs_up();
+
+	in_call("hold before there is a call", MO_RINGING, MEDIA_ANCHORED);
+	msc_sends(MSC_HOLD_IND);
+	msc_expects(MSC_HOLD_REJ);
+	msc_sends(MSC_DISC_IND, .cause = 16);
+	msc_expects(MSC_REL_REQ);
+	msc_sends(MSC_REL_CNF);
+	sip_peer_expects("CANCEL");
+	sip_peer_sends("487");
+	sip_peer_expects("ACK");
+	scene_ends();
+}
+
+static void pbx_holds(enum media_mode mode, enum point point)
+{
+	in_call(mode == MEDIA_DIRECT ? "the PBX holds, media direct" : "the PBX holds", point, mode);
+	sip_peer_sends("INVITE", .sdp = SDP("127.0.0.20", "27760", "3", "a=sendonly\r\n"));
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	mgw_heard();
+	msc_hears();
+	btw("a refresh on hold changes nothing");
+	sip_peer_sends("INVITE", .sdp = SDP("127.0.0.20", "27760", "3", "a=sendonly\r\n"));
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	mgw_heard();
+	msc_hears();
+	btw("back, to another address");
+	sip_peer_sends("INVITE", .sdp = SDP("127.0.0.22", "30000", "3", "a=sendrecv\r\n"));
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	mgw_heard();
+	msc_hears();
+	btw("the old way to hold, c=0.0.0.0, and inactive");
+	sip_peer_sends("INVITE", .sdp = SDP("0.0.0.0", "30000", "3", ""));
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	sip_peer_sends("INVITE", .sdp = SDP("127.0.0.22", "30000", "3", "a=inactive\r\n"));
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	mgw_heard();
+	msc_hears();
+	hangs_up();
+}
+
+static void pbx_changes(void)
+{
+	in_call("a refresh with the very same offer: the same answer, and nobody else is bothered", MT_TALKING,
+		MEDIA_ANCHORED);
+	sip_peer_sends("INVITE", .sdp = SDP_FR);
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	mgw_heard();
+	msc_expects_nothing();
+	btw("another codec: refused, the call goes on as it is");
+	sip_peer_sends("INVITE", .sdp = SDP_G711);
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	btw("no offer at all");
+	sip_peer_sends("INVITE");
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	mgw_heard();
+	EXPECT(n_calls() == 1);
+	hangs_up();
+
+	in_call("the PBX re-INVITEs before the phone has confirmed", MO_CONNECTING, MEDIA_ANCHORED);
+	sip_peer_sends("INVITE", .sdp = SDP("127.0.0.22", "30000", "3", ""));
+	mgw_heard();
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	msc_sends(MSC_SETUP_COMPL_IND);
+	hangs_up();
+
+	in_call("both hold at once: the PBX's offer crosses ours", MO_TALKING, MEDIA_ANCHORED);
+	msc_sends(MSC_HOLD_IND);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("INVITE", .sdp = SDP("127.0.0.20", "27760", "3", "a=sendonly\r\n"));
+	sip_peer_expects("491");
+	sip_peer_sends("ACK");
+	btw("and it refuses ours");
+	sip_peer_sends("491");
+	sip_peer_hears();
+	pass_ms(5000);
+	sip_peer_hears();
+	msc_hears();
+	hangs_up();
+}
+
+static void msc_changes(void)
+{
+	in_call("the MSC's address changes in the call (handover), anchored: only the gateway has to know", MO_TALKING,
+		MEDIA_ANCHORED);
+	msc_sends(MSC_RTP_CREATE, .rtp = "127.0.0.5:5000");
+	mgw_heard();
+	sip_peer_expects_nothing();
+	hangs_up();
+
+	in_call("the same with media direct: the PBX has to know", MO_TALKING, MEDIA_DIRECT);
+	msc_sends(MSC_RTP_CREATE, .rtp = "127.0.0.5:5000");
+	sip_peer_expects("INVITE");
+	sip_peer_sends("200", .sdp = SDP_FR);
+	sip_peer_expects("ACK");
+	msc_hears();
+	hangs_up();
+
+	in_call("the codec changes: the PBX is asked, and refuses", MT_TALKING, MEDIA_ANCHORED);
+	msc_sends(MSC_RTP_CREATE, .rtp = "127.0.0.5:5000", .pt = 110, .frame = MSC_FRAME_EFR);
+	mgw_heard();
+	sip_peer_expects("INVITE");
+	sip_peer_sends("488");
+	sip_peer_expects("ACK");
+	hangs_up();
+}
+
+int main(void)
+{
+	stage_open("127.0.75");
+	keys();
+	guard_timer();
+	phone_holds(MEDIA_ANCHORED);
+	phone_holds(MEDIA_DIRECT);
+	phone_holds_in_vain();
+	pbx_holds(MEDIA_ANCHORED, MO_TALKING);
+	pbx_holds(MEDIA_DIRECT, MT_TALKING);
+	pbx_changes();
+	msc_changes();
+	stage_close();
+	return 0;
+}

@@ -65,7 +65,7 @@ static const struct mgcp_code codes[] = {
 	{ 536, FAIL,  FAIL, 111, "unsupported restart method" },
 	{ 539, OTHER, FAIL, 111, "invalid or unsupported command parameter" },
 	/* osmo-mgw: two connections are its limit; a third one means that somebody else has the endpoint */
-	{ 540, OTHER, FAIL,  34, "too many connections on the endpoint" },
+	{ 540, OTHER, OTHER, 34, "too many connections on the endpoint" },
 	{ 541, OTHER, FAIL,  65, "invalid or unsupported local connection option" },
 };
 

@@ -62,6 +62,9 @@ struct mgw_path {
 	struct osmo_sockaddr local, remote;
 	struct mgcp_trxs *trxs;
 	unsigned int n_endpoints;
+	struct llist_head sweeps;
+	unsigned int n_sweeps;
+	uint32_t last_nr;	/*!< number in the name of the endpoint that it gave out last, 0: its names have none */
 	bool closed;
 };
 
@@ -117,6 +120,12 @@ void mgw_audit_init(struct mgw *mgw);
 void mgw_audit_all(struct mgw *mgw, const char *why);
 void mgw_audit_one(struct mgw *mgw);
 void mgw_audit_schedule(struct mgw *mgw);
+
+/* ---- mgw_sweep.c: endpoints that were created, but whose name got lost */
+
+void mgw_sweep_add(struct mgw_path *path, uint64_t call_id);
+void mgw_sweep_stop(struct mgw_path *path);
+uint32_t mgw_sweep_nr(const struct mgw *mgw, const char *name);
 
 /* ---- mgw_fmt.c: payload formats, each kept once however many connections use it */
 

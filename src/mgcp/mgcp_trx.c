@@ -40,6 +40,7 @@ struct mgcp_trx {
 	uint32_t rto_ms;  /*!< until the next repetition */
 	bool is_repeated; /*!< or got a provisional response: the round trip cannot be measured */
 	bool is_wildcard_crcx;
+	uint8_t n_sent;
 	uint16_t len;
 	char bytes[];
 };
@@ -154,6 +155,8 @@ static void remember(const struct mgcp_trx *trx, const struct mgcp_msg *rsp)
 
 	if (!trx->is_wildcard_crcx)
 		return;
+	if (trx->n_sent > 1)
+		trx->trxs->ops->unheard(trx->trxs->priv, trx->call_id);
 	mgcp_zombie_add(&trx->trxs->zombies, &(struct mgcp_zombie){
 						     .call_id = trx->call_id,
 						     .until_ms = mgcp_now_ms() + timer_ms(mgcp_tdefs, T_MGCP_HIST),
@@ -202,6 +205,7 @@ static void timer_cb(void *data)
 	}
 	count(trxs, MGW_CTR_RETRANS);
 	trx->is_repeated = true;
+	trx->n_sent = OSMO_MIN(trx->n_sent + 1, UINT8_MAX);
 	trx->rto_ms = OSMO_MAX(OSMO_MIN(trx->rto_ms * 2, timer_ms(mgcp_tdefs, T_MGCP_RTO_MAX)), 1);
 	arm(trx, now);
 	trxs->ops->tx(trxs->priv, trx->bytes, trx->len);
@@ -224,7 +228,9 @@ static struct mgcp_trx *trx_alloc(struct mgcp_trxs *trxs, const struct mgcp_msg 
 	struct mgcp_trx *trx = talloc_size(trxs, sizeof(*trx) + len);
 
 	talloc_set_name_const(trx, "struct mgcp_trx");
-	*trx = (struct mgcp_trx){ .trxs = trxs, .id = cmd->trans_id, .first_sent_us = now_us(), .len = len };
+	*trx = (struct mgcp_trx){
+		.trxs = trxs, .id = cmd->trans_id, .first_sent_us = now_us(), .n_sent = 1, .len = len
+	};
 	memcpy(trx->bytes, bytes, len);
 	trx->give_up_ms = trx->first_sent_us / 1000 + timer_ms(mgcp_tdefs, T_MGCP_MAX);
 	trx->rto_ms = first_rto_ms(trxs);

@@ -47,6 +47,9 @@ static const struct rate_ctr_desc mgw_ctr_desc[] = {
 	[MGW_CTR_DOWN] = { "state:down", "Times that the gateway stopped answering" },
 	[MGW_CTR_RESTART] = { "endp:lost", "Endpoints in use that the gateway did not know any more" },
 	[MGW_CTR_AUDIT] = { "endp:audited", "Checks whether an endpoint in use is still there" },
+	[MGW_CTR_SWEEP] = { "endp:sweep",
+			    "Searches for endpoints that a repeated CRCX may have created without our hearing of it" },
+	[MGW_CTR_SWEPT] = { "endp:swept", "Endpoints found and deleted by such searches" },
 	[MGW_CTR_RTP_TX] = { "rtp:tx", "RTP packets sent by the gateway in connections that ended" },
 	[MGW_CTR_RTP_RX] = { "rtp:rx", "RTP packets received by the gateway in connections that ended" },
 	[MGW_CTR_RTP_LOST] = { "rtp:lost", "RTP packets that the gateway missed in connections that ended" },
@@ -62,7 +65,9 @@ static const struct rate_ctr_group_desc mgw_ctrg_desc = {
 
 static void schedule_keepalive(struct mgw *mgw)
 {
-	unsigned long ms = timer_ms(mgcp_tdefs, mgw->state == MGW_ST_UP ? T_MGCP_KEEPALIVE : T_MGCP_PROBE);
+	/* opening a socket again and again is a noisy business in the library's log, so that is done at the slower pace */
+	bool slow = mgw->state == MGW_ST_UP || !mgw->path;
+	unsigned long ms = timer_ms(mgcp_tdefs, slow ? T_MGCP_KEEPALIVE : T_MGCP_PROBE);
 
 	timer_start_ms(&mgw->keepalive, OSMO_MAX(ms, LEAST_INTERVAL));
 }
@@ -275,7 +280,7 @@ static uint16_t rx_dlcx(struct mgw_path *path, const struct mgcp_msg *cmd)
 	struct mgw_endp *endp = mgw_endp_find(path, cmd->endpoint);
 	char call_id[17];
 
-	if (!endp)
+	if (!endp || endp->ending)
 		return 500;
 	snprintf(call_id, sizeof(call_id), "%016" PRIX64, endp->call_id);
 	if (!mgcp_text_is(cmd->params[MGCP_PARAM_C], call_id))
@@ -377,6 +382,7 @@ static int open_path(struct mgw *mgw)
 	talloc_free(mgw->opened_as);
 	mgw->opened_as = addrs_str(mgw);
 	mgw->refused_since_ms = 0;
+	schedule_keepalive(mgw);
 	return 0;
 }
 

@@ -23,7 +23,7 @@ static struct mgw_endp *first_live(const struct mgw *mgw)
 
 static bool is_urgent(const struct mgw *mgw, const struct mgw_endp *endp)
 {
-	return endp->checked_ms < mgw->audit_since_ms;
+	return endp->checked_ms <= mgw->audit_since_ms;
 }
 
 static bool is_due(const struct mgw *mgw, const struct mgw_endp *endp, uint64_t now)
@@ -81,14 +81,17 @@ void mgw_audit_schedule(struct mgw *mgw)
 /*! The gateway may have been restarted: check everything soon. */
 void mgw_audit_all(struct mgw *mgw, const char *why)
 {
+	unsigned long time = OSMO_MAX(timer_ms(mgcp_tdefs, T_MGCP_KEEPALIVE) / 2, TICK_MS);
 	struct mgw_endp *endp = first_live(mgw);
-	unsigned long time;
+	uint64_t now = mgcp_now_ms();
 
-	if (mgw->state != MGW_ST_UP || (endp && is_urgent(mgw, endp))) /* such a round is under way */
+	if (mgw->state != MGW_ST_UP)
 		return;
-	time = OSMO_MAX(timer_ms(mgcp_tdefs, T_MGCP_KEEPALIVE) / 2, TICK_MS);
+	if (mgw->audit_since_ms &&
+	    now - mgw->audit_since_ms < time) /* each endpoint that a round finds missing is a reason for one */
+		return;
 	mgw->audit_batch = mgw->n_endpoints * TICK_MS / time + 1;
-	mgw->audit_since_ms = mgcp_now_ms();
+	mgw->audit_since_ms = now;
 	if (!endp)
 		return;
 	LOG_MGW(mgw, LOGL_NOTICE, "%s: checking all %u endpoints\n", why, mgw->n_endpoints);

@@ -114,16 +114,16 @@ static uint32_t name_hash(struct mgcp_text name)
 	return token_hash(lower, i);
 }
 
-/*! The endpoint of this name, made over this path, that is not being deleted (while one is, the gateway may give the
- * name to the next). */
+/*! The endpoint of this name, made over this path. While one is being deleted, the gateway may have given the name to
+ * the next: that one is preferred. */
 struct mgw_endp *mgw_endp_find(struct mgw_path *path, struct mgcp_text name)
 {
-	struct mgw_endp *endp;
+	struct mgw_endp *endp, *found = NULL;
 
 	hash_for_each_possible (path->mgw->by_name, endp, by_name, name_hash(name))
-		if (endp->path == path && !endp->ending && mgcp_text_is(name, endp->name))
-			return endp;
-	return NULL;
+		if (endp->path == path && mgcp_text_is(name, endp->name) && (!found || found->ending))
+			found = endp;
+	return found;
 }
 
 /*! The gateway says which endpoint it is. \returns false if it says it in a way that cannot be used. */
@@ -137,6 +137,7 @@ bool mgw_endp_set_name(struct mgw_endp *endp, struct mgcp_text name)
 	if (!name.len || !mgcp_text_copy(endp->name, sizeof(endp->name), name))
 		return false;
 	hash_add(endp->mgw->by_name, &endp->by_name, name_hash(name));
+	endp->path->last_nr = mgw_sweep_nr(endp->mgw, endp->name);
 	return true;
 }
 

@@ -254,7 +254,7 @@ static void name_taken(struct mgw_endp *endp, struct mgcp_text name)
 {
 	struct mgw_endp *other = mgw_endp_find(endp->path, name);
 
-	if (!other)
+	if (!other || other->ending)
 		return;
 	MGW_COUNT(endp->mgw, MGW_CTR_RESTART);
 	mgw_endp_lost(other, CAUSE_TEMP_FAILURE, "the gateway gave the endpoint to another call: was it restarted?");
@@ -324,7 +324,7 @@ static void refused(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 		endp->unsure = true;
 		MGW_COUNT(endp->mgw, MGW_CTR_RESTART);
 		mgw_audit_all(endp->mgw, "an endpoint is gone");
-		fail(endp, code->cause, true, code->text);
+		fail(endp, code->cause, true, "the gateway does not know the endpoint any more: was it restarted?");
 	} else if (check) { /* whatever it dislikes, the endpoint is there */
 		endp->checked_ms = mgcp_now_ms();
 		next_step(endp);
@@ -445,6 +445,7 @@ void mgw_endp_timer_cb(void *data)
 		break;
 	case ENDP_ST_PARKED:
 		endp->mgw->n_parked--;
+		state_chg(endp, ENDP_ST_DELETE);
 		if (endp->mgw->state == MGW_ST_UP || endp->path != endp->mgw->path)
 			delete_next(endp);
 		else

@@ -86,12 +86,18 @@ static void path_orphan(void *priv, const char *call_id, const struct mgcp_msg *
 	mgw_path_delete(path, call_id, rsp);
 }
 
+static void path_unheard(void *priv, uint64_t call_id)
+{
+	mgw_sweep_add(priv, call_id);
+}
+
 static const struct mgcp_trx_ops path_trx_ops = {
 	.tx = path_tx,
 	.alive = path_alive,
 	.given_up = path_given_up,
 	.command = path_command,
 	.orphan = path_orphan,
+	.unheard = path_unheard,
 };
 
 static void rx_datagram(struct mgw_path *path, const char *data, size_t len)
@@ -174,6 +180,7 @@ int mgw_path_open(struct mgw *mgw, struct mgw_path **out)
 		return fd;
 	path = talloc_zero(mgw, struct mgw_path);
 	path->mgw = mgw;
+	INIT_LLIST_HEAD(&path->sweeps);
 	path->trxs = mgcp_trxs_alloc(path, &path_trx_ops, path, mgw->ctrs);
 	osmo_fd_setup(&path->ofd, fd, OSMO_FD_READ, path_fd_cb, path, 0);
 	if (osmo_fd_register(&path->ofd) < 0) {
@@ -192,6 +199,7 @@ int mgw_path_open(struct mgw *mgw, struct mgw_path **out)
 void mgw_path_close(struct mgw_path *path)
 {
 	path->closed = true;
+	mgw_sweep_stop(path);
 	mgcp_trxs_close(path->trxs);
 	osmo_fd_close(&path->ofd);
 	llist_del(&path->entry);

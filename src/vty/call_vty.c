@@ -111,8 +111,8 @@ DEFUN(show_calls, show_calls_cmd, "show calls", SHOW_STR "Calls that exist now, 
 	llist_for_each_entry (call, &vty_gw->calls->list, entry)
 		vty_out(vty, CALL_ROW, talloc_asprintf(OTC_SELECT, "%u", call->id), call_state_name(call),
 			calling_str(call), called_str(call), age_str(call), call->target ?: "", VTY_NEWLINE);
-	vty_out(vty, "%u calls%s%s", vty_gw->calls->n, vty_gw->calls->stopping ? "; no new ones: shutting down" : "",
-		VTY_NEWLINE);
+	vty_out(vty, "%u call%s%s%s", vty_gw->calls->n, vty_gw->calls->n == 1 ? "" : "s",
+		vty_gw->calls->stopping ? "; no new ones: shutting down" : "", VTY_NEWLINE);
 	return CMD_SUCCESS;
 }
 
@@ -126,7 +126,7 @@ static void show_leg(struct vty *vty, const struct call *call, enum leg_side sid
 		return;
 	}
 	leg->kind->to_str_buf(buf, sizeof(buf), leg);
-	vty_out(vty, "  Leg %c (%s): %s%s", side == LEG_A ? 'A' : 'B', leg->kind->name, buf, VTY_NEWLINE);
+	vty_out(vty, "  Leg %c: %s%s", side == LEG_A ? 'A' : 'B', buf, VTY_NEWLINE);
 }
 
 static struct call *call_arg(struct vty *vty, const char *arg)

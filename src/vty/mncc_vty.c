@@ -29,8 +29,8 @@ DEFUN(cfg_mncc_socket_path, cfg_mncc_socket_path_cmd, "socket-path PATH",
 	const size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
 
 	if (argv[0][0] != '/' || strlen(argv[0]) > max) {
-		vty_out(vty, "%% Not a path: '%s'; expected an absolute one, at most %zu characters%s",
-			argv[0], max, VTY_NEWLINE);
+		vty_out(vty, "%% Not a path: '%s'; expected an absolute one, at most %zu characters%s", argv[0], max,
+			VTY_NEWLINE);
 		return CMD_WARNING;
 	}
 	mncc_link_set_path(vty_gw->mncc, argv[0]);

@@ -114,15 +114,16 @@ void vty_only_at_start(struct vty *vty)
 		vty_out(vty, "%% Takes effect at the next start%s", VTY_NEWLINE);
 }
 
-/*! The counters that are not zero, nothing if all are. */
+/*! The counters that are not zero, one line each. */
 void vty_out_counters(struct vty *vty, struct rate_ctr_group *ctrs)
 {
 	unsigned int i;
 
-	for (i = 0; i < ctrs->desc->num_ctr && !ctrs->ctr[i].current; i++)
-		;
-	if (i < ctrs->desc->num_ctr)
-		vty_out_rate_ctr_group2(vty, "  ", ctrs, true);
+	for (i = 0; i < ctrs->desc->num_ctr; i++) {
+		if (ctrs->ctr[i].current)
+			vty_out(vty, "%12" PRIu64 "  %s%s", ctrs->ctr[i].current, ctrs->desc->ctr_desc[i].description,
+				VTY_NEWLINE);
+	}
 }
 
 /*! "192.0.2.1:5060", "[2001:db8::1]:5060"; lives until the next turn of the main loop. */

@@ -7,6 +7,7 @@ SPDX-License-Identifier: AGPL-3.0-or-later
 Copyright (C) 2026 the osmo-sipgw authors
 """
 import json
+import math
 import os
 import random
 import re
@@ -14,9 +15,11 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
+import wave
 
 import sipp
 
@@ -173,6 +176,16 @@ class Relay(threading.Thread):
 		self.join()
 		for s in [self.front] + list(self.by_sock):
 			s.close()
+
+
+def write_tone(path, seconds=60, hz=440):
+	"""A WAV file with a tone, 8 kHz."""
+	with wave.open(path, "wb") as w:
+		w.setnchannels(1)
+		w.setsampwidth(2)
+		w.setframerate(8000)
+		second = b"".join(struct.pack("<h", int(8000 * math.sin(2 * math.pi * hz * i / 8000))) for i in range(8000))
+		w.writeframes(second * seconds)
 
 
 class Bench:
@@ -379,7 +392,7 @@ request_route {{
 		expect(p.alive(), "kamailio does not start:\n" + p.output()[-1000:])
 		return p
 
-	def baresip(self, ip=PEER_IP, user="pbx", answer="auto"):
+	def baresip(self, ip=PEER_IP, user="5552222", answer="auto"):
 		return Baresip(self, ip, user, answer)
 
 
@@ -387,25 +400,25 @@ class Baresip:
 	"""A SIP phone. It is told what to do, and tells what happens, over its TCP control socket (netstrings of JSON)."""
 
 	def __init__(self, bench, ip, user, answer):
+		self.tone = bench.path("tone.wav")
+		write_tone(self.tone)
 		home = bench.path("baresip")
 		os.makedirs(home, exist_ok=True)
 		with open(os.path.join(home, "config"), "w") as f:
 			f.write("""sip_listen {ip}:5060
 net_interface {ip}
 rtp_ports 30000-30100
-audio_source ausine,440
-ausrc_srate 48000
-ausrc_channels 2
+audio_source aufile,{tone}
 module_path {mods}
 module gsm.so
-module ausine.so
+module aufile.so
 module_tmp account.so
 module_app menu.so
 module ctrl_tcp.so
 ctrl_tcp_listen {ip}:4444
-""".format(ip=ip, mods=self.module_path()))
+""".format(ip=ip, tone=self.tone, mods=self.module_path()))
 		with open(os.path.join(home, "accounts"), "w") as f:
-			f.write("<sip:%s@%s>;regint=0;answermode=%s;audio_codecs=gsm;catchall=yes\n" % (user, ip, answer))
+			f.write("<sip:%s@%s>;regint=0;answermode=%s;audio_codecs=gsm\n" % (user, ip, answer))
 		open(os.path.join(home, "contacts"), "w").close()
 		self.process = Process(bench, "baresip", ["baresip", "-f", home])
 		self.process.wait_output("baresip is ready")
@@ -455,10 +468,13 @@ ctrl_tcp_listen {ip}:4444
 			expect(m is not None, "baresip: no %s, only %s" % (kind, [e.get("type") for e in self.events]))
 			self.events.append(m)
 
-	def frames(self):
-		"""RTP packets (sent, received) of the present call."""
+	def frames(self, seconds):
+		"""How many RTP packets the present call (sends, receives) within some seconds, by what baresip itself counts."""
+		sent, seq = self._rtp()
+		time.sleep(seconds)
+		sent2, seq2 = self._rtp()
+		return sent2 - sent, (seq2 - seq) % 65536
+
+	def _rtp(self):
 		text = self.cmd("audio_debug")
-		seq = re.search(r"Encode: seq=(\d+)", text)
-		got = re.search(r"seq_put=(\d+)", text)
-		sent = re.search(r"TX: packets=(\d+)", text)
-		return (int(sent.group(1)) if sent else 0, int(got.group(1)) if got else 0, int(seq.group(1)) if seq else 0)
+		return [int(m.group(1)) if m else 0 for m in (re.search(r"TX: packets=(\d+)", text), re.search(r"seq_put=(\d+)", text))]

@@ -15,7 +15,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "system"))
-from harness import GW_IP, MGW_IP, MSC_IP, PEER_IP, Bench, Failed, expect, wait_for  # noqa: E402
+from harness import GW_IP, MGW_IP, MSC_IP, Baresip, Bench, Failed, expect, wait_for  # noqa: E402
 
 MO_STORY = [
 	(r"-> gw MNCC_SETUP_IND", "GSM phone 1001 dials 5552222; osmo-msc hands the call to osmo-sipgw (MNCC)"),
@@ -114,11 +114,11 @@ def main():
           |                         | MGCP                               |
           +----------RTP---------- osmo-mgw -------------RTP-------------+
                                    %-15s
-""" % (MSC_IP, GW_IP, PEER_IP, MGW_IP))
+""" % (MSC_IP, GW_IP, Baresip.ADDR[0], MGW_IP))
 	try:
 		bench.mgw()
 		phone = bench.baresip()
-		bench.gateway()
+		bench.gateway(peer=phone.ADDR)
 		mobile_originated(bench, phone)
 		mobile_terminated(bench, phone)
 		wait_for(lambda: bench.mgw_endpoints_in_use() == 0, "osmo-mgw has no endpoint in use")

@@ -122,7 +122,7 @@ class Vty:
 	def cmd(self, line, prompt="# "):
 		self.s.sendall(line.encode() + b"\r\n")
 		out = self._until(prompt)
-		return "\n".join(out.split("\n")[1:-1])
+		return "\n".join(line for line in out.split("\n")[1:] if not line.endswith(prompt)).rstrip()
 
 	def close(self):
 		self.s.close()
@@ -392,20 +392,24 @@ request_route {{
 		expect(p.alive(), "kamailio does not start:\n" + p.output()[-1000:])
 		return p
 
-	def baresip(self, ip=PEER_IP, user="5552222", answer="auto"):
-		return Baresip(self, ip, user, answer)
+	def baresip(self, user="5552222", answer="auto"):
+		return Baresip(self, user, answer)
 
 
 class Baresip:
 	"""A SIP phone. It is told what to do, and tells what happens, over its TCP control socket (netstrings of JSON)."""
 
-	def __init__(self, bench, ip, user, answer):
+	# It binds its RTP sockets to no address, so what it sends comes from the address that the kernel takes: 127.0.0.1.
+	ADDR = ("127.0.0.1", 15060)
+
+	def __init__(self, bench, user, answer):
+		ip, port = self.ADDR
 		self.tone = bench.path("tone.wav")
 		write_tone(self.tone)
 		home = bench.path("baresip")
 		os.makedirs(home, exist_ok=True)
 		with open(os.path.join(home, "config"), "w") as f:
-			f.write("""sip_listen {ip}:5060
+			f.write("""sip_listen {ip}:{port}
 net_interface {ip}
 rtp_ports 30000-30100
 audio_source aufile,{tone}
@@ -416,9 +420,9 @@ module_tmp account.so
 module_app menu.so
 module ctrl_tcp.so
 ctrl_tcp_listen {ip}:4444
-""".format(ip=ip, tone=self.tone, mods=self.module_path()))
+""".format(ip=ip, port=port, tone=self.tone, mods=self.module_path()))
 		with open(os.path.join(home, "accounts"), "w") as f:
-			f.write("<sip:%s@%s>;regint=0;answermode=%s;audio_codecs=gsm\n" % (user, ip, answer))
+			f.write("<sip:%s@%s:%d>;regint=0;answermode=%s;audio_codecs=gsm\n" % (user, ip, port, answer))
 		open(os.path.join(home, "contacts"), "w").close()
 		self.process = Process(bench, "baresip", ["baresip", "-f", home])
 		self.process.wait_output("baresip is ready")

@@ -434,7 +434,7 @@ def baresip_answers(b):
 	"""baresip is the PBX: a phone calls it, speech frames are counted at both ends."""
 	b.mgw()
 	phone = b.baresip()
-	b.gateway()
+	b.gateway(peer=phone.ADDR)
 	player = b.msc("--mo", 1, "--hold", 4, "--rtp")
 	note = baresip_talks(b, phone)
 	expect_totals(totals(b, player), answered=1, rtp_rx=(120, 260))
@@ -447,7 +447,7 @@ def baresip_calls(b):
 	"""baresip calls a phone and hangs up."""
 	b.mgw()
 	phone = b.baresip()
-	b.gateway()
+	b.gateway(peer=phone.ADDR)
 	player = b.msc("--mt", 1, "--mt-behaviour", "answer", "--rtp")
 	b.wait_mncc_up()
 	phone.cmd("dial", "sip:1001@" + GW_IP)

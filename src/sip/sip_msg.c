@@ -182,6 +182,12 @@ static struct sip_str line_str(const struct sip_line *line)
 	return line ? (struct sip_str){ line->value, line->value_len } : (struct sip_str){};
 }
 
+static void move(struct sip_str *str, ptrdiff_t offset)
+{
+	if (str->s)
+		str->s += offset;
+}
+
 /* The scan of the received bytes, moved to a copy of ours whose values are unfolded C strings. */
 static struct sip_scan *keep_scan(struct sip_arena *arena, const struct sip_scan *scan)
 {
@@ -196,10 +202,10 @@ static struct sip_scan *keep_scan(struct sip_arena *arena, const struct sip_scan
 	head = sip_arena_strndup(arena, scan->first.s, scan->head_len);
 	memcpy(kept, scan, size);
 	offset = head - scan->first.s;
-	kept->first.s += offset;
-	kept->method.s += kept->method.s ? offset : 0;
-	kept->uri.s += kept->uri.s ? offset : 0;
-	kept->phrase.s += kept->phrase.s ? offset : 0;
+	kept->first.s = head;
+	move(&kept->method, offset);
+	move(&kept->uri, offset);
+	move(&kept->phrase, offset);
 	for (i = 0; i < kept->n_lines; i++) {
 		struct sip_line *line = &kept->line[i];
 		char *value = (char *)line->value + offset;
@@ -357,32 +363,50 @@ static const char *read_via_params(struct sip_msg *m, struct sip_arena *arena, s
 	}
 	/* the cookie tells a branch that is unique by itself (RFC 3261 17.2.3), so something has to follow it */
 	via->has_cookie = !strncmp(via->branch, "z9hG4bK", 7) && via->branch[7];
-	return rc ? "Malformed Via" : NULL;
+	return rc || strpbrk(via->branch, "\" ") ? "Malformed Via" : NULL;
 }
 
+/* "SIP / 2.0 / UDP host:port" */
+static const char *read_sent_by(struct sip_msg *m, struct sip_arena *arena, struct sip_str str)
+{
+	static const char *const protocol[] = { "sip", "2.0" };
+	struct sip_str host;
+	const char *end;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(protocol); i++) {
+		end = memchr(str.s, '/', str.len);
+		if (!end || !sip_str_is(sip_str_trim((struct sip_str){ str.s, end - str.s }), protocol[i]))
+			return "Malformed Via";
+		str = sip_str_trim((struct sip_str){ end + 1, str.s + str.len - end - 1 });
+	}
+	end = memchr(str.s, ' ', str.len);
+	if (!end)
+		return "Malformed Via";
+	m->via.transport = sip_arena_strndup(arena, str.s, end - str.s);
+	if (sip_hostport_parse(sip_str_trim((struct sip_str){ end, str.s + str.len - end }), &host, &m->via.port))
+		return "Malformed Via";
+	m->via.host = sip_arena_strndup(arena, host.s, host.len);
+	return NULL;
+}
+
+/* The first one is read by ourselves, as it is what responses are written with; it must not be another one than the
+ * parser's. */
 static const char *read_via(struct sip_msg *m, struct sip_arena *arena)
 {
 	struct sip_str list = line_str(sip_scan_find(m->scan, SIP_HDR_VIA)), first, params = {};
-	osip_via_t *via = osip_list_get(&m->osip->vias, 0);
-	uint32_t port = 0;
-	const char *semi;
+	const char *semi, *bad;
 
-	if (!via || !via->host || !via->protocol || !via->host[0] || !sip_list_next(&list, &first))
+	if (!sip_list_next(&list, &first) || !first.len)
 		return "Malformed Via";
 	m->n_via = osip_list_size(&m->osip->vias);
-	m->via.transport = via->protocol;
-	m->via.host = via->host;
-	if (via->port && !sip_parse_u32((struct sip_str){ via->port, strlen(via->port) }, 65535, &port))
-		return "Malformed Via";
-	m->via.port = port;
-	if (!sip_is_host((struct sip_str){ via->host, strlen(via->host) }))
-		return "Malformed Via";
-	if (!via->version || strcmp(via->version, "2.0"))
-		return "Malformed Via";
 	semi = memchr(first.s, ';', first.len);
-	if (semi)
+	if (semi) {
 		params = (struct sip_str){ semi, first.s + first.len - semi };
-	return read_via_params(m, arena, params);
+		first.len = semi - first.s;
+	}
+	bad = read_sent_by(m, arena, first);
+	return bad ? bad : read_via_params(m, arena, params);
 }
 
 /* RFC 3261 8.1.3.3: in a response to us there is our own Via and nothing else. */
@@ -475,7 +499,7 @@ static enum sip_parse_result refuse(void *ctx, struct sip_reject *reject, const 
 {
 	char *head = sip_guard_response_head(ctx, scan);
 
-	LOGP(DSIPTRX, LOGL_INFO, "refusing a malformed message: %s\n", why);
+	LOGP(DSIPTRX, LOGL_DEBUG, "refusing a malformed message: %s\n", why);
 	if (!head)
 		return SIP_PARSE_DROP;
 	*reject = (struct sip_reject){ .status = status, .why = why, .response_head = head };

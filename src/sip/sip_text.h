@@ -75,7 +75,7 @@ char *sip_arena_strndup(struct sip_arena *arena, const char *s, size_t len);
 
 bool sip_str_is(struct sip_str str, const char *lower); /*!< compared without case */
 struct sip_str sip_str_trim(struct sip_str str);
-bool sip_is_host(struct sip_str host); /*!< characters of a name or address, without brackets */
+int sip_hostport_parse(struct sip_str str, struct sip_str *host, uint16_t *port); /*!< port 0: none given */
 bool sip_parse_u32(struct sip_str str, uint32_t max, uint32_t *out);
 /*! Next ";name[=value]" of \a rest. 1: there was one; 0: end; -EINVAL: not a list of parameters. value.s is NULL without "=". */
 int sip_param_next(struct sip_str *rest, struct sip_str *name, struct sip_str *value);

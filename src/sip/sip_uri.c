@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/types.h>
 
 #include <osmocom/core/talloc.h>
 #include <osmocom/core/utils.h>
@@ -68,7 +69,8 @@ static size_t quoted_len(struct sip_str str)
 	return 0;
 }
 
-static size_t find_outside_quotes(struct sip_str str, const char *set)
+/* Where the first of those characters is, its length if there is none; -1 if a quoted string does not end. */
+static ssize_t find_outside_quotes(struct sip_str str, const char *set)
 {
 	size_t i, quoted;
 
@@ -76,25 +78,26 @@ static size_t find_outside_quotes(struct sip_str str, const char *set)
 		if (str.s[i] == '"') {
 			quoted = quoted_len((struct sip_str){ str.s + i, str.len - i });
 			if (!quoted)
-				return str.len;
+				return -1;
 			i += quoted - 1;
 		} else if (str.s[i] && strchr(set, str.s[i])) {
-			return i;
+			break;
 		}
 	}
-	return str.len;
+	return i;
 }
 
 static void advance(struct sip_str *str, size_t n)
 {
-	str->s += n;
+	if (n)
+		str->s += n;
 	str->len -= n;
 }
 
 int sip_param_next(struct sip_str *rest, struct sip_str *name, struct sip_str *value)
 {
 	struct sip_str param;
-	size_t n;
+	ssize_t n;
 
 	*rest = sip_str_trim(*rest);
 	if (!rest->len)
@@ -103,13 +106,15 @@ int sip_param_next(struct sip_str *rest, struct sip_str *name, struct sip_str *v
 		return -EINVAL;
 	advance(rest, 1);
 	n = find_outside_quotes(*rest, ";");
+	if (n < 0)
+		return -EINVAL;
 	param = (struct sip_str){ rest->s, n };
 	advance(rest, n);
 
 	n = find_outside_quotes(param, "=");
 	*name = sip_str_trim((struct sip_str){ param.s, n });
 	*value = (struct sip_str){};
-	if (n < param.len)
+	if (n < (ssize_t)param.len)
 		*value = sip_str_trim((struct sip_str){ param.s + n + 1, param.len - n - 1 });
 	return 1;
 }
@@ -179,7 +184,7 @@ static const char *keep(struct sip_arena *arena, struct sip_str str)
 	return str.len ? sip_arena_strndup(arena, str.s, str.len) : "";
 }
 
-bool sip_is_host(struct sip_str host)
+static bool is_host(struct sip_str host)
 {
 	size_t i;
 
@@ -190,8 +195,8 @@ bool sip_is_host(struct sip_str host)
 	return host.len > 0;
 }
 
-/* host [":" port], the host perhaps in brackets */
-static int hostport(struct sip_str str, struct sip_str *host, uint16_t *port)
+/* host [":" port], the host perhaps in brackets; in a Via there may be spaces around the colon. */
+int sip_hostport_parse(struct sip_str str, struct sip_str *host, uint16_t *port)
 {
 	const char *end = str.len && str.s[0] == '[' ? memchr(str.s, ']', str.len) : NULL;
 	uint32_t num = 0;
@@ -203,11 +208,15 @@ static int hostport(struct sip_str str, struct sip_str *host, uint16_t *port)
 		end = memchr(str.s, ':', str.len);
 		*host = (struct sip_str){ str.s, end ? (size_t)(end - str.s) : str.len };
 		advance(&str, host->len);
+		*host = sip_str_trim(*host);
 	}
-	if (str.len && (str.s[0] != ':' || !sip_parse_u32((struct sip_str){ str.s + 1, str.len - 1 }, 65535, &num)))
+	str = sip_str_trim(str);
+	if (str.len && str.s[0] != ':')
+		return -EINVAL;
+	if (str.len && !sip_parse_u32(sip_str_trim((struct sip_str){ str.s + 1, str.len - 1 }), 65535, &num))
 		return -EINVAL;
 	*port = num;
-	return sip_is_host(*host) ? 0 : -EINVAL;
+	return is_host(*host) ? 0 : -EINVAL;
 }
 
 static int uri_params(struct sip_arena *arena, struct sip_uri *uri, struct sip_str params)
@@ -230,12 +239,12 @@ static int uri_params(struct sip_arena *arena, struct sip_uri *uri, struct sip_s
  */
 static int take_apart_sip(struct sip_arena *arena, struct sip_uri *uri, struct sip_str rest)
 {
-	const char *at = memchr(rest.s, '@', rest.len), *p;
+	const char *at = memchr(rest.s, '@', rest.len), *end = rest.s + rest.len, *p;
 	struct sip_str user = {}, host;
 
 	if (at) {
 		user = (struct sip_str){ rest.s, at - rest.s };
-		advance(&rest, user.len + 1);
+		rest = (struct sip_str){ at + 1, end - at - 1 };
 		p = memchr(user.s, ':', user.len);
 		if (p)
 			user.len = p - user.s;
@@ -246,7 +255,7 @@ static int take_apart_sip(struct sip_arena *arena, struct sip_uri *uri, struct s
 	if (p)
 		rest.len = p - rest.s;
 	p = memchr(rest.s, ';', rest.len);
-	if (hostport((struct sip_str){ rest.s, p ? (size_t)(p - rest.s) : rest.len }, &host, &uri->port))
+	if (sip_hostport_parse((struct sip_str){ rest.s, p ? (size_t)(p - rest.s) : rest.len }, &host, &uri->port))
 		return -EINVAL;
 	uri->user = user.len ? unescape(arena, user) : "";
 	uri->host = keep(arena, host);
@@ -368,8 +377,8 @@ static int name_addr_params(struct sip_arena *arena, struct sip_name_addr *na, s
 	int rc;
 
 	na->tag = "";
-	if (find_outside_quotes(params, ",") < params.len)
-		return -EINVAL; /* a list, where one is allowed */
+	if (find_outside_quotes(params, ",") != (ssize_t)params.len)
+		return -EINVAL; /* a list, where one value is allowed */
 	while ((rc = sip_param_next(&params, &name, &value)) > 0) {
 		if (!sip_str_is(name, "tag"))
 			continue;
@@ -384,11 +393,13 @@ static int name_addr_params(struct sip_arena *arena, struct sip_name_addr *na, s
 /*! From, To, Contact, Record-Route: (name-addr / addr-spec) *(";" param). 0 or -EINVAL. */
 int sip_name_addr_parse(struct sip_arena *arena, struct sip_name_addr *na, struct sip_str value)
 {
-	size_t lt = find_outside_quotes(value, "<");
+	ssize_t lt = find_outside_quotes(value, "<");
 	struct sip_str uri, params;
 	const char *gt;
 
-	if (lt < value.len) {
+	if (lt < 0)
+		return -EINVAL;
+	if (lt < (ssize_t)value.len) {
 		if (display_name(arena, na, (struct sip_str){ value.s, lt }))
 			return -EINVAL;
 		advance(&value, lt + 1);

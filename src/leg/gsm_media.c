@@ -52,20 +52,6 @@ static void fail(struct gsm_leg *gl, uint8_t value, const char *text)
 	gsm_leg_release(gl, &cause);
 }
 
-/* "phone: AMR; peer offers PCMA, PCMU": for the log line, the Warning, and show calls */
-static struct cause no_codec(struct gsm_leg *gl, const struct sdp_media *audio, const char *verb)
-{
-	struct sdp_caps ours, theirs;
-	char ours_str[64], theirs_str[64];
-
-	gsm_sdp_ours(&ours, gl);
-	sdp_caps_from_media(&theirs, audio);
-	sdp_caps_to_str_buf(ours_str, sizeof(ours_str), &ours);
-	sdp_caps_to_str_buf(theirs_str, sizeof(theirs_str), &theirs);
-	GSM_CTR(gl, GSM_CTR_NO_CODEC);
-	return cause_make(CAUSE_INCOMPATIBLE_DEST, "phone: %s; peer %s %s", ours_str, verb, theirs_str);
-}
-
 /* ---- towards the MSC ---- */
 
 /* Tell the MSC where to send. remote: the SIP side's description with media direct, NULL: the gateway's address */
@@ -169,120 +155,12 @@ static bool take_endpoint(struct gsm_leg *gl)
 
 /* ---- what the SIP side says ---- */
 
-/* What a description of the SIP side comes to */
-struct understood {
-	struct sdp_msg sdp;
-	const struct sdp_media *audio;
-	struct sdp_format fmt; /*!< the codec that both can, as the SIP side has it */
-};
-
-static bool parse(struct understood *u, const char *text, struct cause *why)
-{
-	const char *what = "malformed";
-
-	if (!sdp_msg_parse(&u->sdp, text, strlen(text), &what))
-		return true;
-	*why = cause_make(CAUSE_INCOMPATIBLE_DEST, "session description: %s", what);
-	return false;
-}
-
-/* An offer: which of its streams and codecs our answer would take */
-static bool understand_offer(struct gsm_leg *gl, struct understood *u, const char *text, struct cause *why)
-{
-	struct osmo_sockaddr_str local = { .af = AF_INET, .ip = "192.0.2.1", .port = 9 };
-	struct sdp_msg answer;
-	struct sdp_caps ours;
-	int i = 0, rc;
-
-	if (!parse(u, text, why))
-		return false;
-	gsm_sdp_ours(&ours, gl);
-	rc = sdp_nego_make_answer(&answer, &u->sdp, &ours, &local, SDP_SENDRECV);
-	if (rc == -ENOTSUP) {
-		*why = no_codec(gl, sdp_msg_audio(&u->sdp), "offers");
-	} else if (rc < 0) {
-		*why = cause_make(CAUSE_INCOMPATIBLE_DEST, rc == -EADDRNOTAVAIL
-								   ? "the offer has no usable IP address for the audio"
-								   : "the offer has no plain RTP audio stream");
-	} else {
-		while (!answer.media[i].addr.port)
-			i++;
-		u->audio = &u->sdp.media[i];
-		u->fmt = answer.media[i].formats[0];
-	}
-	return rc >= 0;
-}
-
-/* An answer: does it belong to what we offered, and what did it settle on */
-static bool understand_answer(struct gsm_leg *gl, struct understood *u, const char *text, struct cause *why)
-{
-	const struct sdp_format *chosen;
-	struct sdp_msg offer;
-	const char *what;
-	int rc;
-
-	if (!parse(u, text, why))
-		return false;
-	gsm_sdp_offered(gl, &offer);
-	rc = sdp_nego_check_answer(&offer, &u->sdp, &what);
-	u->audio = sdp_msg_audio(&u->sdp);
-	if (rc == -ENOTSUP && u->audio) {
-		*why = no_codec(gl, u->audio, "answers");
-		return false;
-	}
-	chosen = rc || !u->audio ? NULL : sdp_nego_chosen(sdp_msg_audio(&offer), u->audio);
-	if (!chosen) {
-		*why = cause_make(CAUSE_INCOMPATIBLE_DEST, "%s",
-				  rc ? what : "the answer has no codec that was offered");
-		return false;
-	}
-	u->fmt = *chosen;
-	return true;
-}
-
-static bool set_fmtp(struct gsm_leg *gl, const char *fmtp)
-{
-	struct gsm_media *m = &gl->media;
-	const char *usual = gsm_sdp_codec_fmtp(m->codec) ?: "", *was = m->fmtp ?: usual;
-
-	if (!strcmp(was, fmtp))
-		return false;
-	TALLOC_FREE(m->fmtp);
-	if (strcmp(usual, fmtp))
-		m->fmtp = talloc_strdup(gl, fmtp);
-	return true;
-}
-
-/* Remember what of the SIP side's description counts. Returns true if the gateway or the MSC has to know. */
-static bool remember(struct gsm_leg *gl, const struct understood *u, const char *text)
-{
-	struct gsm_media *m = &gl->media;
-	bool receives = !sdp_media_on_hold(u->audio), changed;
-	struct rtp_addr peer = m->peer;
-
-	/* c=0.0.0.0 is hold in the old way: the address before will be wanted again */
-	if (osmo_sockaddr_str_is_nonzero(&u->audio->addr))
-		rtp_addr_from_str(&peer, &u->audio->addr);
-	changed = !rtp_addr_equal(&peer, &m->peer) || receives != m->peer_receives;
-	m->peer = peer;
-	m->peer_receives = receives;
-	m->remote_hash = token_hash_str(text);
-	if (!m->codec)
-		return changed; /* which format counts is known when the MSC has assigned one */
-	/* an answer may leave out the name of a dynamic type: then it is the one that was offered */
-	if (u->fmt.enc[0])
-		changed |= set_fmtp(gl, u->fmt.fmtp);
-	changed |= u->fmt.pt != m->peer_pt;
-	m->peer_pt = u->fmt.pt;
-	return changed;
-}
-
 /*! The offer that a call to a phone begins with (NONE: we are to offer later). Writes to \a buf what MNCC_SETUP_REQ
  * says about it. Returns 0, or -EINVAL with \a why. */
 int gsm_media_take_setup_offer(struct gsm_leg *gl, const struct leg_media *media, char *buf, size_t len,
 			       struct cause *why)
 {
-	struct understood u;
+	struct gsm_remote u;
 	struct sdp_caps ours, caps;
 	int rc;
 
@@ -290,10 +168,10 @@ int gsm_media_take_setup_offer(struct gsm_leg *gl, const struct leg_media *media
 	gsm_sdp_ours(&ours, gl);
 	caps = ours;
 	if (media->kind == LEG_MEDIA_OFFER) {
-		if (!understand_offer(gl, &u, media->sdp, why))
+		if (!gsm_remote_offer(gl, &u, media->sdp, why))
 			return -EINVAL;
 		gl->media.offer = talloc_strdup(gl, media->sdp);
-		remember(gl, &u, media->sdp);
+		gsm_remote_remember(gl, &u, media->sdp);
 		sdp_nego_common(&caps, &ours, u.audio, false);
 	}
 	if (media->kind == LEG_MEDIA_OFFER && gl->media.mode == MEDIA_DIRECT)
@@ -329,7 +207,7 @@ static void offer_answered(struct gsm_leg *gl, bool accepted)
  * leg was released because the answer is of no use. */
 bool gsm_media_take_answer(struct gsm_leg *gl, const struct leg_media *media)
 {
-	struct understood u;
+	struct gsm_remote u;
 	struct cause why;
 
 	if (media->kind != LEG_MEDIA_ANSWER) {
@@ -338,8 +216,8 @@ bool gsm_media_take_answer(struct gsm_leg *gl, const struct leg_media *media)
 	}
 	if (gl->media.remote_hash == token_hash_str(media->sdp)) {
 		apply_remote(gl, false, media->sdp);
-	} else if (understand_answer(gl, &u, media->sdp, &why)) {
-		apply_remote(gl, remember(gl, &u, media->sdp), media->sdp);
+	} else if (gsm_remote_answer(gl, &u, media->sdp, &why)) {
+		apply_remote(gl, gsm_remote_remember(gl, &u, media->sdp), media->sdp);
 	} else {
 		gsm_leg_release(gl, &why);
 	}
@@ -351,16 +229,16 @@ bool gsm_media_take_answer(struct gsm_leg *gl, const struct leg_media *media)
 /* An offer in a call. The same one again is a refresh, and changes nothing. */
 static bool take_new_offer(struct gsm_leg *gl, const char *sdp)
 {
-	struct understood u;
+	struct gsm_remote u;
 	struct cause why;
 	bool changed = false;
 
 	if (gl->media.remote_hash != token_hash_str(sdp)) {
-		if (!understand_offer(gl, &u, sdp, &why)) {
+		if (!gsm_remote_offer(gl, &u, sdp, &why)) {
 			LOG_GSM(gl, LOGL_NOTICE, "new offer refused: %s\n", why.text);
 			return false;
 		}
-		changed = remember(gl, &u, sdp);
+		changed = gsm_remote_remember(gl, &u, sdp);
 	}
 	gl->media.offer = talloc_strdup(gl, sdp);
 	apply_remote(gl, changed, sdp);
@@ -482,16 +360,16 @@ static void take_msc_media(struct gsm_leg *gl, const struct gsm_msc_media *mm, c
 /* A call to a phone: the codec assigned has to be one that the SIP side offered. */
 static bool match_offer(struct gsm_leg *gl)
 {
-	struct understood u;
+	struct gsm_remote u;
 	struct cause why;
 
 	if (!gl->media.offer)
 		return true;
-	if (!understand_offer(gl, &u, gl->media.offer, &why)) {
+	if (!gsm_remote_offer(gl, &u, gl->media.offer, &why)) {
 		gsm_leg_release(gl, &why);
 		return false;
 	}
-	remember(gl, &u, gl->media.offer);
+	gsm_remote_remember(gl, &u, gl->media.offer);
 	return true;
 }
 

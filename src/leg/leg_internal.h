@@ -179,6 +179,16 @@ bool gsm_media_post_offer(struct gsm_leg *gl, enum leg_event_type type, enum gsm
 void gsm_media_apply_hold(struct gsm_leg *gl);
 int gsm_media_to_str_buf(char *buf, size_t len, const struct gsm_leg *gl);
 
+/* gsm_remote.c */
+struct gsm_remote {
+	struct sdp_msg sdp;
+	const struct sdp_media *audio;	/*!< the stream in it that counts */
+	struct sdp_format fmt;		/*!< the codec that both can, as the SIP side has it */
+};
+bool gsm_remote_offer(struct gsm_leg *gl, struct gsm_remote *u, const char *text, struct cause *why);
+bool gsm_remote_answer(struct gsm_leg *gl, struct gsm_remote *u, const char *text, struct cause *why);
+bool gsm_remote_remember(struct gsm_leg *gl, const struct gsm_remote *u, const char *text);
+
 /* gsm_msc_media.c */
 struct gsm_msc_media {
 	struct rtp_addr addr;

@@ -6,12 +6,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <osmocom/core/logging.h>
 #include <osmocom/core/talloc.h>
@@ -25,11 +22,10 @@
 #include <osmocom/sipgw/sip/sip_peer.h>
 #include <osmocom/sipgw/sip/sip_session.h>
 
+#include "sip_dtmf.h"
+
 /* An emergency call that comes without a number, in a network that gives it none */
 #define EMERGENCY_NUMBER "112"
-
-/* When the phone's MSC does not say how long a key was pressed; what others send (osmo-sip-connector) */
-#define DTMF_USUAL_MS 160
 
 struct sip_leg {
 	struct leg leg;
@@ -206,52 +202,12 @@ static void on_reanswered(struct sip_session *s, const struct sip_session_info *
 		       accepted ? info->sdp : NULL);
 }
 
-/* The value behind "NAME=" at the begin of a line, NULL if there is none */
-static const char *body_param(const char *body, const char *name)
-{
-	size_t len = strlen(name);
-
-	while (body) {
-		body += strspn(body, " \t\r\n");
-		if (!strncasecmp(body, name, len)) {
-			const char *eq = body + len + strspn(body + len, " \t");
-			if (*eq == '=')
-				return eq + 1 + strspn(eq + 1, " \t");
-		}
-		body = strchr(body, '\n');
-	}
-	return NULL;
-}
-
-/* application/dtmf-relay "Signal=5\r\nDuration=160", application/dtmf "5" */
-static bool parse_dtmf(struct leg_dtmf *dtmf, const struct sip_session_info *info)
-{
-	bool relay = !strcmp(info->content_type, "application/dtmf-relay");
-	const char *signal, *duration;
-	int ms;
-
-	if (!relay && strcmp(info->content_type, "application/dtmf"))
-		return false;
-	signal = body_param(info->body, "Signal");
-	if (!signal && !relay)
-		signal = info->body + strspn(info->body, " \t\r\n");
-	if (!signal || !*signal || !strchr("0123456789*#ABCD", toupper((unsigned char)*signal)))
-		return false;
-	duration = body_param(info->body, "Duration");
-	ms = duration ? atoi(duration) : 0;
-	*dtmf = (struct leg_dtmf){
-		.key = toupper((unsigned char)*signal),
-		.duration_ms = ms > 0 && ms < 60000 ? ms : DTMF_USUAL_MS,
-	};
-	return true;
-}
-
 static void on_info(struct sip_session *s, const struct sip_session_info *info, void *data)
 {
 	struct leg_event ev = { .type = LEG_EV_DTMF };
 	struct sip_leg *sl = data;
 
-	if (!info->content_type || !info->body || !parse_dtmf(&ev.dtmf, info))
+	if (!info->content_type || !info->body || !sip_dtmf_parse(&ev.dtmf, info->content_type, info->body))
 		return;
 	ev.dtmf.start = true;
 	leg_post(&sl->leg, &ev);
@@ -365,17 +321,13 @@ static void cmd_dtmf(struct sip_leg *sl, const struct leg_dtmf *dtmf)
 {
 	const struct sip_peer *peer = sip_session_peer(sl->session);
 	int mode = peer ? peer->cfg.dtmf : SIP_DTMF_INFO_RELAY;
-	char body[48];
+	const char *type = mode == SIP_DTMF_INFO ? "application/dtmf" : "application/dtmf-relay";
+	char body[SIP_DTMF_BODY_LEN];
 
 	if (dtmf->start || mode == SIP_DTMF_NONE)
 		return;
-	if (mode == SIP_DTMF_INFO)
-		snprintf(body, sizeof(body), "%c\r\n", dtmf->key);
-	else
-		snprintf(body, sizeof(body), "Signal=%c\r\nDuration=%u\r\n", dtmf->key,
-			 dtmf->duration_ms ?: DTMF_USUAL_MS);
-	if (sip_session_info_send(sl->session, mode == SIP_DTMF_INFO ? "application/dtmf" : "application/dtmf-relay",
-				  body) < 0)
+	sip_dtmf_write(body, type, dtmf);
+	if (sip_session_info_send(sl->session, type, body) < 0)
 		LOG_SIPLEG(sl, LOGL_NOTICE, "key %c could not be sent\n", dtmf->key);
 }
 

@@ -1,0 +1,133 @@
+/* What a description of the SIP side comes to: the stream and the codec that both sides can use, and why there is none.
+ *
+ * An offer is looked at by making an answer to it, so that nothing is accepted here that could not be answered later;
+ * an answer is checked against what we offered (RFC 3264 6). What counts of it is then kept in a few bytes, with a hash
+ * of the whole, since most descriptions in a call are repetitions. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <errno.h>
+#include <string.h>
+
+#include <osmocom/core/talloc.h>
+
+#include <osmocom/sipgw/base/token.h>
+#include <osmocom/sipgw/sdp/sdp_nego.h>
+
+#include "leg_internal.h"
+
+/* "phone: AMR; peer offers PCMA, PCMU": for the log line, the Warning, and show calls */
+static struct cause no_codec(struct gsm_leg *gl, const struct sdp_media *audio, const char *verb)
+{
+	struct sdp_caps ours, theirs;
+	char ours_str[64], theirs_str[64];
+
+	gsm_sdp_ours(&ours, gl);
+	sdp_caps_from_media(&theirs, audio);
+	sdp_caps_to_str_buf(ours_str, sizeof(ours_str), &ours);
+	sdp_caps_to_str_buf(theirs_str, sizeof(theirs_str), &theirs);
+	GSM_CTR(gl, GSM_CTR_NO_CODEC);
+	return cause_make(CAUSE_INCOMPATIBLE_DEST, "phone: %s; peer %s %s", ours_str, verb, theirs_str);
+}
+
+static bool parse(struct gsm_remote *u, const char *text, struct cause *why)
+{
+	const char *what = "malformed";
+
+	if (!sdp_msg_parse(&u->sdp, text, strlen(text), &what))
+		return true;
+	*why = cause_make(CAUSE_INCOMPATIBLE_DEST, "session description: %s", what);
+	return false;
+}
+
+/*! An offer: which of its streams and codecs our answer would take. Returns false with \a why if there is none. */
+bool gsm_remote_offer(struct gsm_leg *gl, struct gsm_remote *u, const char *text, struct cause *why)
+{
+	struct osmo_sockaddr_str local = { .af = AF_INET, .ip = "192.0.2.1", .port = 9 };
+	struct sdp_msg answer;
+	struct sdp_caps ours;
+	int i = 0, rc;
+
+	if (!parse(u, text, why))
+		return false;
+	gsm_sdp_ours(&ours, gl);
+	rc = sdp_nego_make_answer(&answer, &u->sdp, &ours, &local, SDP_SENDRECV);
+	if (rc == -ENOTSUP) {
+		*why = no_codec(gl, sdp_msg_audio(&u->sdp), "offers");
+	} else if (rc < 0) {
+		*why = cause_make(CAUSE_INCOMPATIBLE_DEST, rc == -EADDRNOTAVAIL
+								   ? "the offer has no usable IP address for the audio"
+								   : "the offer has no plain RTP audio stream");
+	} else {
+		while (!answer.media[i].addr.port)
+			i++;
+		u->audio = &u->sdp.media[i];
+		u->fmt = answer.media[i].formats[0];
+	}
+	return rc >= 0;
+}
+
+/*! An answer: does it belong to what we offered, and what did it settle on? Returns false with \a why if it does not.
+ */
+bool gsm_remote_answer(struct gsm_leg *gl, struct gsm_remote *u, const char *text, struct cause *why)
+{
+	const struct sdp_format *chosen;
+	struct sdp_msg offer;
+	const char *what;
+	int rc;
+
+	if (!parse(u, text, why))
+		return false;
+	gsm_sdp_offered(gl, &offer);
+	rc = sdp_nego_check_answer(&offer, &u->sdp, &what);
+	u->audio = sdp_msg_audio(&u->sdp);
+	if (rc == -ENOTSUP && u->audio) {
+		*why = no_codec(gl, u->audio, "answers");
+		return false;
+	}
+	chosen = rc || !u->audio ? NULL : sdp_nego_chosen(sdp_msg_audio(&offer), u->audio);
+	if (!chosen) {
+		*why = cause_make(CAUSE_INCOMPATIBLE_DEST, "%s",
+				  rc ? what : "the answer has no codec that was offered");
+		return false;
+	}
+	u->fmt = *chosen;
+	return true;
+}
+
+static bool set_fmtp(struct gsm_leg *gl, const char *fmtp)
+{
+	struct gsm_media *m = &gl->media;
+	const char *usual = gsm_sdp_codec_fmtp(m->codec) ?: "", *was = m->fmtp ?: usual;
+
+	if (!strcmp(was, fmtp))
+		return false;
+	TALLOC_FREE(m->fmtp);
+	if (strcmp(usual, fmtp))
+		m->fmtp = talloc_strdup(gl, fmtp);
+	return true;
+}
+
+/*! Remember what of the SIP side's description counts. Returns true if the gateway or the MSC has to know. */
+bool gsm_remote_remember(struct gsm_leg *gl, const struct gsm_remote *u, const char *text)
+{
+	struct gsm_media *m = &gl->media;
+	bool receives = !sdp_media_on_hold(u->audio), changed;
+	struct rtp_addr peer = m->peer;
+
+	/* c=0.0.0.0 is hold in the old way: the address before will be wanted again */
+	if (osmo_sockaddr_str_is_nonzero(&u->audio->addr))
+		rtp_addr_from_str(&peer, &u->audio->addr);
+	changed = !rtp_addr_equal(&peer, &m->peer) || receives != m->peer_receives;
+	m->peer = peer;
+	m->peer_receives = receives;
+	m->remote_hash = token_hash_str(text);
+	if (!m->codec)
+		return changed; /* which format counts is known when the MSC has assigned one */
+	/* an answer may leave out the name of a dynamic type: then it is the one that was offered */
+	if (u->fmt.enc[0])
+		changed |= set_fmtp(gl, u->fmt.fmtp);
+	changed |= u->fmt.pt != m->peer_pt;
+	m->peer_pt = u->fmt.pt;
+	return changed;
+}

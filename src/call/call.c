@@ -14,7 +14,6 @@
 #include <osmocom/core/stats.h>
 #include <osmocom/core/talloc.h>
 
-#include <osmocom/sipgw/base/token.h>
 
 #include "call_internal.h"
 
@@ -105,7 +104,6 @@ struct calls *calls_alloc(void *ctx)
 	OSMO_ASSERT(calls);
 	hash_init(calls->by_id);
 	INIT_LLIST_HEAD(&calls->list);
-	calls->last_id = token_u32();
 	calls->dispatch = dispatch_alloc(calls, &sink);
 	calls->ctrs = rate_ctr_group_alloc(calls, &ctr_group_desc, 0);
 	calls->stats = osmo_stat_item_group_alloc(calls, &stat_group_desc, 0);

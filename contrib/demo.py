@@ -33,7 +33,7 @@ MT_STORY = [
 	(r"-> gw MNCC_CALL_CONF_IND", "the phone was paged and has answered the page"),
 	(r"-> gw MNCC_ALERT_IND", "the GSM phone rings, and the SIP phone is told so"),
 	(r"-> gw MNCC_RTP_CREATE", "the phone got its radio channel; osmo-sipgw asks osmo-mgw for an endpoint"),
-	(r"-> gw MNCC_SETUP_CNF", "the GSM phone is answered; osmo-sipgw sends the 200 OK"),
+	(r"-> gw MNCC_SETUP_CNF", "the GSM phone answered; osmo-sipgw sends the 200 OK"),
 	(r"<- gw MNCC_SETUP_COMPL_REQ", "both are connected and talk"),
 	(r"<- gw MNCC_(DISC|REL)_REQ", "the SIP phone hangs up; osmo-sipgw releases the GSM phone and deletes the endpoint"),
 	(r"-> gw MNCC_REL_(IND|CNF)", "the call is over on both sides"),

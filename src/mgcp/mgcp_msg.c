@@ -194,7 +194,7 @@ static void parse_param_line(struct mgcp_msg *msg, struct mgcp_text line)
 	struct mgcp_text name, value;
 	int param;
 
-	if (!colon || colon == line.s) {
+	if (!colon || colon == line.s || memchr(line.s, '\r', line.len)) {
 		count(&msg->n_bad);
 		return;
 	}
@@ -235,6 +235,8 @@ static int parse_message(struct mgcp_msg *msg, struct mgcp_text rest)
 			return -EINVAL;
 		line = trim(line);
 	} while (!line.len);
+	if (memchr(line.s, '\r', line.len))
+		return -EINVAL;
 
 	rc = isdigit((unsigned char)line.s[0]) ? parse_response_line(msg, line) : parse_command_line(msg, line);
 	if (rc < 0)

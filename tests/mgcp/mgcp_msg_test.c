@@ -87,6 +87,7 @@ static const struct {
 	{ "wrong: another version", "NTFY 7 a@b MGCP 2.0\r\n" },
 	{ "wrong: SIP", "OPTIONS sip:a@b SIP/2.0\r\n\r\n" },
 	{ "wrong: a broken line in a command", "NTFY 7 a@b MGCP 1.0\r\nnonsense\r\n" },
+	{ "wrong: a carriage return alone", "NTFY 7 a@b MGCP 1.0\r\nO: 1\rX: 2\r\n" },
 	{ "wrong, but the second one is good", "garbage\r\n.\r\n200 7 OK\r\n" },
 	{ "only dots", ".\r\n.\r\n" },
 };

@@ -14,12 +14,12 @@
 #include <osmocom/sipgw/mgcp/mgw_endp.h>
 #include <osmocom/sipgw/sdp/sdp_codec.h>
 
-#include "fake_mgw.h"
+#include "stub_mgw.h"
 #include "fake_time.h"
 #include "story.h"
 
 static void *ctx;
-static struct fake_mgw f;
+static struct stub_mgw f;
 static struct mgw *mgw;
 static struct mgw_endp *endp;
 static bool release_when_told;
@@ -83,7 +83,7 @@ static void end(void)
 	pump();
 	mgw_get_info(mgw, &info);
 	EXPECT(info.n_endpoints == 0 && info.n_parked == 0);
-	EXPECT(fake_mgw_conns(&f) == 0);
+	EXPECT(stub_mgw_conns(&f) == 0);
 }
 
 static void both(void)
@@ -161,7 +161,7 @@ static void test_change_of_mind(void)
 	want(MGW_CONN_CORE, SDP_CODEC_GSM_EFR, "192.0.2.1", 4000);
 	want(MGW_CONN_CORE, SDP_CODEC_AMR, "192.0.2.1", 4002);
 	pump();
-	fake_mgw_let_go(&f);
+	stub_mgw_let_go(&f);
 	pump();
 	end();
 
@@ -172,7 +172,7 @@ static void test_change_of_mind(void)
 	pump();
 	want(MGW_CONN_PEER, SDP_CODEC_GSM_FR, "198.51.100.2", 5002);
 	want(MGW_CONN_CORE, SDP_CODEC_GSM_FR, "192.0.2.1", 4002);
-	fake_mgw_let_go(&f);
+	stub_mgw_let_go(&f);
 	pump();
 	end();
 }
@@ -187,7 +187,7 @@ static void test_release_at_each_step(void)
 	mgw_endp_release(endp);
 	endp = NULL;
 	pump();
-	fake_mgw_let_go(&f);
+	stub_mgw_let_go(&f);
 	end();
 
 	btw("released while the second CRCX is under way");
@@ -199,7 +199,7 @@ static void test_release_at_each_step(void)
 	pump();
 	mgw_endp_release(endp);
 	endp = NULL;
-	fake_mgw_let_go(&f);
+	stub_mgw_let_go(&f);
 	end();
 
 	btw("released while MDCX is under way");
@@ -209,7 +209,7 @@ static void test_release_at_each_step(void)
 	pump();
 	mgw_endp_release(endp);
 	endp = NULL;
-	fake_mgw_let_go(&f);
+	stub_mgw_let_go(&f);
 	end();
 
 	btw("released in the pause before another try");
@@ -291,8 +291,8 @@ static void test_refused(void)
 	mgw_endp_release(endp);
 	endp = NULL;
 	pump();
-	fake_mgw_stop(&f); /* forgets */
-	fake_mgw_restart(&f);
+	stub_mgw_stop(&f); /* forgets */
+	stub_mgw_restart(&f);
 	end();
 }
 
@@ -390,10 +390,10 @@ static void test_loss(void)
 	f.mute = 2;
 	want(MGW_CONN_CORE, SDP_CODEC_GSM_FR, NULL, 0);
 	pass_ms(1500);
-	printf("  connections: %u\n", fake_mgw_conns(&f));
+	printf("  connections: %u\n", stub_mgw_conns(&f));
 	pass_ms(2000);
-	printf("  connections: %u\n", fake_mgw_conns(&f));
-	EXPECT(fake_mgw_conns(&f) == 1);
+	printf("  connections: %u\n", stub_mgw_conns(&f));
+	EXPECT(stub_mgw_conns(&f) == 1);
 	end();
 }
 
@@ -409,12 +409,12 @@ static void test_late_answer(void)
 	pump();
 	late = talloc_strdup(ctx, f.held);
 	pass_ms(600);
-	EXPECT(fake_mgw_conns(&f) == 2);
-	fake_mgw_let_go(&f);
+	EXPECT(stub_mgw_conns(&f) == 2);
+	stub_mgw_let_go(&f);
 	pump();
-	fake_mgw_says(&f, late);
+	stub_mgw_says(&f, late);
 	pump();
-	EXPECT(fake_mgw_conns(&f) == 1);
+	EXPECT(stub_mgw_conns(&f) == 1);
 	talloc_free(late);
 	end();
 	f.quiet = true;
@@ -429,8 +429,8 @@ static void test_late_answer(void)
 	f.deaf = 1000;
 	pass_ms(12000);
 	f.deaf = 0;
-	EXPECT(!endp && fake_mgw_conns(&f) == 1);
-	fake_mgw_let_go(&f);
+	EXPECT(!endp && stub_mgw_conns(&f) == 1);
+	stub_mgw_let_go(&f);
 	pump();
 	end();
 }
@@ -445,11 +445,11 @@ static void test_silence(void)
 	pass_ms(30000);
 	f.quiet = false;
 	EXPECT(!endp);
-	printf("  connections: %u, state %s\n", fake_mgw_conns(&f),
+	printf("  connections: %u, state %s\n", stub_mgw_conns(&f),
 	       get_value_string(mgw_state_names, mgw_get_state(mgw)));
 	f.deaf = 0;
 	pass_ms(3000);
-	printf("  connections: %u, state %s\n", fake_mgw_conns(&f),
+	printf("  connections: %u, state %s\n", stub_mgw_conns(&f),
 	       get_value_string(mgw_state_names, mgw_get_state(mgw)));
 	end();
 
@@ -461,8 +461,8 @@ static void test_silence(void)
 	f.quiet = true;
 	pass_ms(4000000);
 	f.deaf = 0;
-	fake_mgw_stop(&f);
-	fake_mgw_restart(&f);
+	stub_mgw_stop(&f);
+	stub_mgw_restart(&f);
 	pass_ms(3000);
 	f.quiet = false;
 	end();
@@ -508,7 +508,7 @@ int main(void)
 	ctx = talloc_named_const(NULL, 0, "mgw_endp_test");
 	story_init(ctx);
 	fake_time_start();
-	fake_mgw_start(&f, "127.0.0.1");
+	stub_mgw_start(&f, "127.0.0.1");
 	mgw = mgw_alloc(ctx, "fake");
 	mgw_cfg(mgw)->remote_port = f.port;
 	osmo_tdef_set(mgcp_tdefs, T_MGCP_AUDIT, 0, OSMO_TDEF_MS);
@@ -527,7 +527,7 @@ int main(void)
 	test_memory();
 
 	mgw_stop(mgw);
-	fake_mgw_stop(&f);
+	stub_mgw_stop(&f);
 	talloc_free(mgw);
 	btw("done");
 	return 0;

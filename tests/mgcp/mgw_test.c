@@ -16,14 +16,14 @@
 #include <osmocom/sipgw/mgcp/mgw_pool.h>
 #include <osmocom/sipgw/sdp/sdp_codec.h>
 
-#include "fake_mgw.h"
+#include "stub_mgw.h"
 #include "fake_time.h"
 #include "story.h"
 
 #define N_CALLS 30
 
 static void *ctx;
-static struct fake_mgw f, g;
+static struct stub_mgw f, g;
 static struct mgw *mgw;
 static struct mgw_endp *calls[N_CALLS];
 static unsigned long at_ms;
@@ -63,7 +63,7 @@ static void hang_up(void)
 		calls[i] = NULL;
 	}
 	pass_ms(6000);
-	EXPECT(fake_mgw_conns(&f) == 0 && fake_mgw_conns(&g) == 0);
+	EXPECT(stub_mgw_conns(&f) == 0 && stub_mgw_conns(&g) == 0);
 }
 
 static void state(void)
@@ -89,11 +89,11 @@ static void wait_state(enum mgw_state wanted, unsigned long most_ms)
 static void test_up_and_down(void)
 {
 	btw("nobody listens there at first; then somebody does");
-	fake_mgw_stop(&f);
+	stub_mgw_stop(&f);
 	EXPECT(mgw_start(mgw) == 0);
 	pass_ms(5000);
 	state();
-	fake_mgw_restart(&f);
+	stub_mgw_restart(&f);
 	f.tell_auep = true;
 	wait_state(MGW_ST_UP, 2000);
 
@@ -130,10 +130,10 @@ static void test_restart(void)
 {
 	btw("killed during a call: its port is closed, which is noticed with the next keep-alive; started again: the call is reported");
 	call(mgw, 1);
-	fake_mgw_stop(&f);
+	stub_mgw_stop(&f);
 	wait_state(MGW_ST_DOWN, 12000);
 	EXPECT(calls[1]);
-	fake_mgw_restart(&f);
+	stub_mgw_restart(&f);
 	wait_state(MGW_ST_UP, 2000);
 	pass_ms(100);
 	hang_up();
@@ -160,9 +160,9 @@ static void test_restart(void)
 	btw("its port was closed for a moment while a command was sent");
 	call(mgw, 1);
 	call(mgw, 2);
-	fake_mgw_stop(&f);
+	stub_mgw_stop(&f);
 	call(mgw, 3);
-	fake_mgw_restart(&f);
+	stub_mgw_restart(&f);
 	pass_ms(1000);
 	state();
 	EXPECT(!calls[1] && !calls[2] && calls[3]);
@@ -196,38 +196,38 @@ static void test_gateway_speaks(void)
 	btw("commands from the gateway that change nothing");
 	call(mgw, 1);
 	call(mgw, 2);
-	fake_mgw_says(&f, "NTFY 1 rtpbridge/1@mgw MGCP 1.0\r\nO: L/hu\r\n");
+	stub_mgw_says(&f, "NTFY 1 rtpbridge/1@mgw MGCP 1.0\r\nO: L/hu\r\n");
 	pump();
-	fake_mgw_says(&f, "RSIP 2 *@mgw MGCP 1.0\r\nRM: graceful\r\nRD: 300\r\n");
+	stub_mgw_says(&f, "RSIP 2 *@mgw MGCP 1.0\r\nRM: graceful\r\nRD: 300\r\n");
 	pump();
-	fake_mgw_says(&f, "RSIP 3 *@mgw MGCP 1.0\r\nRM: strange\r\n");
+	stub_mgw_says(&f, "RSIP 3 *@mgw MGCP 1.0\r\nRM: strange\r\n");
 	pump();
-	fake_mgw_says(&f, "RSIP 4 *@mgw MGCP 1.0\r\n");
+	stub_mgw_says(&f, "RSIP 4 *@mgw MGCP 1.0\r\n");
 	pump();
-	fake_mgw_says(&f, "CRCX 5 rtpbridge/1@mgw MGCP 1.0\r\n");
+	stub_mgw_says(&f, "CRCX 5 rtpbridge/1@mgw MGCP 1.0\r\n");
 	pump();
-	fake_mgw_says(&f, "AUEP 6 rtpbridge/1@mgw MGCP 1.0\r\n");
+	stub_mgw_says(&f, "AUEP 6 rtpbridge/1@mgw MGCP 1.0\r\n");
 	pump();
-	fake_mgw_says(&f, "RSIP 7 ds/*@mgw MGCP 1.0\r\nRM: restart\r\n");
+	stub_mgw_says(&f, "RSIP 7 ds/*@mgw MGCP 1.0\r\nRM: restart\r\n");
 	pump();
-	fake_mgw_says(&f, "DLCX 8 rtpbridge/1@mgw MGCP 1.0\r\nC: 1234\r\n");
+	stub_mgw_says(&f, "DLCX 8 rtpbridge/1@mgw MGCP 1.0\r\nC: 1234\r\n");
 	pump();
-	fake_mgw_says(&f, "DLCX 9 rtpbridge/9@mgw MGCP 1.0\r\nC: 1234\r\n");
+	stub_mgw_says(&f, "DLCX 9 rtpbridge/9@mgw MGCP 1.0\r\nC: 1234\r\n");
 	pump();
-	fake_mgw_says(&f, "what?\r\n");
+	stub_mgw_says(&f, "what?\r\n");
 	pump();
 
 	btw("disconnected: it has lost us, so we look after our calls");
-	fake_mgw_says(&f, "RSIP 10 *@mgw MGCP 1.0\r\nRM: disconnected\r\n");
+	stub_mgw_says(&f, "RSIP 10 *@mgw MGCP 1.0\r\nRM: disconnected\r\n");
 	pass_ms(1000);
 	EXPECT(calls[1] && calls[2]);
 
 	btw("one endpoint is out of order, then all are restarted");
-	fake_mgw_says(&f, "RSIP 11 RTPBRIDGE/1@mgw MGCP 1.0\r\nRM: forced\r\n");
+	stub_mgw_says(&f, "RSIP 11 RTPBRIDGE/1@mgw MGCP 1.0\r\nRM: forced\r\n");
 	pump();
 	EXPECT(!calls[1] && calls[2]);
 	memset(f.endpoints, 0, sizeof(f.endpoints));
-	fake_mgw_says(&f, "RSIP 12 rtpbridge/*@mgw MGCP 1.0\r\nRM: restart\r\n");
+	stub_mgw_says(&f, "RSIP 12 rtpbridge/*@mgw MGCP 1.0\r\nRM: restart\r\n");
 	pump();
 	EXPECT(!calls[2]);
 	hang_up();
@@ -237,7 +237,7 @@ static void test_gateway_speaks(void)
 	char dlcx[128];
 	snprintf(dlcx, sizeof(dlcx), "DLCX 13 rtpbridge/1@mgw MGCP 1.0\r\nC: %s\r\nI: 1\r\nE: 900 - broken\r\n",
 		 f.endpoints[1].call_id);
-	fake_mgw_says(&f, dlcx);
+	stub_mgw_says(&f, dlcx);
 	pump();
 	EXPECT(!calls[1]);
 	hang_up();
@@ -255,9 +255,9 @@ static void test_move(void)
 	cfg->remote_port = g.port;
 	EXPECT(mgw_apply(mgw) == 0);
 	wait_state(MGW_ST_UP, 1000);
-	printf("  (connections: %u and %u)\n", fake_mgw_conns(&f), fake_mgw_conns(&g));
+	printf("  (connections: %u and %u)\n", stub_mgw_conns(&f), stub_mgw_conns(&g));
 	call(mgw, 2);
-	printf("  (connections: %u and %u)\n", fake_mgw_conns(&f), fake_mgw_conns(&g));
+	printf("  (connections: %u and %u)\n", stub_mgw_conns(&f), stub_mgw_conns(&g));
 	EXPECT(calls[1] && calls[2]);
 	hang_up();
 
@@ -309,11 +309,11 @@ static void trace(const struct wire_msg *msg)
 
 static void test_ipv6(void)
 {
-	struct fake_mgw six;
+	struct stub_mgw six;
 	struct mgw *m = mgw_alloc(ctx, "six");
 
 	btw("a gateway at an IPv6 address, with the wire trace on");
-	fake_mgw_start(&six, "::1");
+	stub_mgw_start(&six, "::1");
 	osmo_talloc_replace_string(m, &mgw_cfg(m)->remote_addr, "::1");
 	mgw_cfg(m)->remote_port = six.port;
 	wire_trace_hook = trace;
@@ -325,10 +325,10 @@ static void test_ipv6(void)
 	calls[1] = NULL;
 	pump();
 	wire_trace_hook = NULL;
-	EXPECT(n_traced == 6 && fake_mgw_conns(&six) == 0);
+	EXPECT(n_traced == 6 && stub_mgw_conns(&six) == 0);
 	mgw_stop(m);
 	talloc_free(m);
-	fake_mgw_stop(&six);
+	stub_mgw_stop(&six);
 }
 
 static void test_pool(void)
@@ -366,8 +366,8 @@ int main(void)
 	ctx = talloc_named_const(NULL, 0, "mgw_test");
 	story_init(ctx);
 	fake_time_start();
-	fake_mgw_start(&f, "127.0.0.1");
-	fake_mgw_start(&g, "127.0.0.1");
+	stub_mgw_start(&f, "127.0.0.1");
+	stub_mgw_start(&g, "127.0.0.1");
 	mgw = mgw_alloc(ctx, "fake");
 	mgw_cfg(mgw)->remote_port = f.port;
 
@@ -379,8 +379,8 @@ int main(void)
 	test_pool();
 
 	talloc_free(mgw);
-	fake_mgw_stop(&f);
-	fake_mgw_stop(&g);
+	stub_mgw_stop(&f);
+	stub_mgw_stop(&g);
 	btw("done");
 	return 0;
 }

@@ -16,10 +16,10 @@
 
 #include <osmocom/sipgw/mgcp/mgcp_msg.h>
 
-#include "fake_mgw.h"
+#include "stub_mgw.h"
 #include "story.h"
 
-static void tx(struct fake_mgw *f, const char *text)
+static void tx(struct stub_mgw *f, const char *text)
 {
 	if (f->mute) {
 		f->mute--;
@@ -32,19 +32,19 @@ static void tx(struct fake_mgw *f, const char *text)
 	sendto(f->ofd.fd, text, strlen(text), 0, (struct sockaddr *)&f->ca, f->ca_len);
 }
 
-void fake_mgw_let_go(struct fake_mgw *f)
+void stub_mgw_let_go(struct stub_mgw *f)
 {
 	f->hold_back = false;
 	tx(f, f->held);
 }
 
-void fake_mgw_says(struct fake_mgw *f, const char *text)
+void stub_mgw_says(struct stub_mgw *f, const char *text)
 {
 	printf("  mgw says: %.4s...\n", text); /* behind that: a transaction id, which is random */
 	sendto(f->ofd.fd, text, strlen(text), 0, (struct sockaddr *)&f->ca, f->ca_len);
 }
 
-static bool seen_before(struct fake_mgw *f, uint32_t id)
+static bool seen_before(struct stub_mgw *f, uint32_t id)
 {
 	uint32_t *slot = &f->ids[id % ARRAY_SIZE(f->ids)];
 	bool seen = *slot == id;
@@ -66,7 +66,7 @@ static void print_body(struct mgcp_text body)
 			printf(" %s", line);
 }
 
-static void tell(struct fake_mgw *f, const struct mgcp_msg *cmd)
+static void tell(struct stub_mgw *f, const struct mgcp_msg *cmd)
 {
 	static const enum mgcp_param shown[] = { MGCP_PARAM_I, MGCP_PARAM_L, MGCP_PARAM_M };
 	bool again = seen_before(f, cmd->trans_id);
@@ -83,7 +83,7 @@ static void tell(struct fake_mgw *f, const struct mgcp_msg *cmd)
 	printf("\n");
 }
 
-static void answer(struct fake_mgw *f, unsigned int code, uint32_t id, const char *more)
+static void answer(struct stub_mgw *f, unsigned int code, uint32_t id, const char *more)
 {
 	char buf[2048];
 
@@ -91,7 +91,7 @@ static void answer(struct fake_mgw *f, unsigned int code, uint32_t id, const cha
 	tx(f, buf);
 }
 
-static int find_endpoint(struct fake_mgw *f, struct mgcp_text name)
+static int find_endpoint(struct stub_mgw *f, struct mgcp_text name)
 {
 	char buf[64], *end;
 	long nr;
@@ -100,16 +100,16 @@ static int find_endpoint(struct fake_mgw *f, struct mgcp_text name)
 	if (!mgcp_text_copy(buf, sizeof(buf), name) || strncmp(buf, "rtpbridge/", 10))
 		return -1;
 	if (buf[10] == '*') {
-		for (i = 1; i < FAKE_MGW_ENDPOINTS; i++)
+		for (i = 1; i < STUB_MGW_ENDPOINTS; i++)
 			if (!f->endpoints[i].conns[0] && !f->endpoints[i].conns[1])
 				return i;
 		return 0;
 	}
 	nr = strtol(buf + 10, &end, 16);
-	return !strcmp(end, "@mgw") && nr > 0 && nr < FAKE_MGW_ENDPOINTS ? nr : -1;
+	return !strcmp(end, "@mgw") && nr > 0 && nr < STUB_MGW_ENDPOINTS ? nr : -1;
 }
 
-static int find_conn(struct fake_mgw *f, int e, struct mgcp_text id)
+static int find_conn(struct stub_mgw *f, int e, struct mgcp_text id)
 {
 	char buf[33];
 	int i;
@@ -122,13 +122,13 @@ static int find_conn(struct fake_mgw *f, int e, struct mgcp_text id)
 	return -1;
 }
 
-static bool call_fits(struct fake_mgw *f, int e, const struct mgcp_msg *cmd)
+static bool call_fits(struct stub_mgw *f, int e, const struct mgcp_msg *cmd)
 {
 	return mgcp_text_is(cmd->params[MGCP_PARAM_C], f->endpoints[e].call_id);
 }
 
 /* "3", "112 AMR/8000": of the session description if there is one, else of the local connection options */
-static void chosen_format(const struct fake_mgw *f, char *out, size_t len, const struct mgcp_msg *cmd)
+static void chosen_format(const struct stub_mgw *f, char *out, size_t len, const struct mgcp_msg *cmd)
 {
 	static const char *const known[] = { "3 GSM", "110 GSM-EFR", "111 GSM-HR-08", "112 AMR", "8 PCMA" };
 	char buf[2048], *p;
@@ -153,7 +153,7 @@ static void chosen_format(const struct fake_mgw *f, char *out, size_t len, const
 	}
 }
 
-static void put_sdp(struct fake_mgw *f, char *out, size_t len, uint32_t conn, const struct mgcp_msg *cmd)
+static void put_sdp(struct stub_mgw *f, char *out, size_t len, uint32_t conn, const struct mgcp_msg *cmd)
 {
 	const char *in = strchr(f->ip, ':') ? "IP6" : "IP4";
 	char format[64];
@@ -165,7 +165,7 @@ static void put_sdp(struct fake_mgw *f, char *out, size_t len, uint32_t conn, co
 		 strchr(format, '/') ? format : "", strchr(format, '/') ? "\r\n" : "");
 }
 
-static void do_crcx(struct fake_mgw *f, const struct mgcp_msg *cmd)
+static void do_crcx(struct stub_mgw *f, const struct mgcp_msg *cmd)
 {
 	bool wildcard = memchr(cmd->endpoint.s, '*', cmd->endpoint.len);
 	int e = find_endpoint(f, cmd->endpoint), i;
@@ -190,7 +190,7 @@ static void do_crcx(struct fake_mgw *f, const struct mgcp_msg *cmd)
 	answer(f, 200, cmd->trans_id, out);
 }
 
-static void do_mdcx(struct fake_mgw *f, const struct mgcp_msg *cmd)
+static void do_mdcx(struct stub_mgw *f, const struct mgcp_msg *cmd)
 {
 	int e = find_endpoint(f, cmd->endpoint), i;
 	char sdp[512];
@@ -209,7 +209,7 @@ static void do_mdcx(struct fake_mgw *f, const struct mgcp_msg *cmd)
 	answer(f, 200, cmd->trans_id, sdp);
 }
 
-static void do_dlcx(struct fake_mgw *f, const struct mgcp_msg *cmd)
+static void do_dlcx(struct stub_mgw *f, const struct mgcp_msg *cmd)
 {
 	bool wildcard = memchr(cmd->endpoint.s, '*', cmd->endpoint.len);
 	int e = find_endpoint(f, cmd->endpoint), i;
@@ -236,7 +236,7 @@ static void do_dlcx(struct fake_mgw *f, const struct mgcp_msg *cmd)
 	}
 }
 
-static bool misbehave(struct fake_mgw *f, const struct mgcp_msg *cmd)
+static bool misbehave(struct stub_mgw *f, const struct mgcp_msg *cmd)
 {
 	char buf[1024];
 
@@ -259,7 +259,7 @@ static bool misbehave(struct fake_mgw *f, const struct mgcp_msg *cmd)
 	return false;
 }
 
-static void rx_command(struct fake_mgw *f, const struct mgcp_msg *cmd)
+static void rx_command(struct stub_mgw *f, const struct mgcp_msg *cmd)
 {
 	if (misbehave(f, cmd))
 		return;
@@ -282,7 +282,7 @@ static void rx_command(struct fake_mgw *f, const struct mgcp_msg *cmd)
 
 static int fd_cb(struct osmo_fd *ofd, unsigned int what)
 {
-	struct fake_mgw *f = ofd->data;
+	struct stub_mgw *f = ofd->data;
 	struct mgcp_msg msg;
 	char buf[MGCP_MAX_DATAGRAM];
 	size_t used;
@@ -305,7 +305,7 @@ static int fd_cb(struct osmo_fd *ofd, unsigned int what)
 	return 0;
 }
 
-static void open_socket(struct fake_mgw *f)
+static void open_socket(struct stub_mgw *f)
 {
 	struct sockaddr_storage local;
 	socklen_t len = sizeof(local);
@@ -320,28 +320,28 @@ static void open_socket(struct fake_mgw *f)
 						    : ((struct sockaddr_in *)&local)->sin_port);
 }
 
-void fake_mgw_start(struct fake_mgw *f, const char *ip)
+void stub_mgw_start(struct stub_mgw *f, const char *ip)
 {
-	*f = (struct fake_mgw){ .ip = ip };
+	*f = (struct stub_mgw){ .ip = ip };
 	open_socket(f);
 }
 
-void fake_mgw_stop(struct fake_mgw *f)
+void stub_mgw_stop(struct stub_mgw *f)
 {
 	osmo_fd_close(&f->ofd);
 	memset(f->endpoints, 0, sizeof(f->endpoints));
 }
 
-void fake_mgw_restart(struct fake_mgw *f)
+void stub_mgw_restart(struct stub_mgw *f)
 {
 	open_socket(f);
 }
 
-unsigned int fake_mgw_conns(const struct fake_mgw *f)
+unsigned int stub_mgw_conns(const struct stub_mgw *f)
 {
 	unsigned int n = 0, e;
 
-	for (e = 0; e < FAKE_MGW_ENDPOINTS; e++)
+	for (e = 0; e < STUB_MGW_ENDPOINTS; e++)
 		n += !!f->endpoints[e].conns[0] + !!f->endpoints[e].conns[1];
 	return n;
 }

@@ -1,5 +1,5 @@
-/*! \file fake_mgw.h
- * A media gateway that does what osmo-mgw does as far as signalling goes, on a real socket, and tells what it is told. It can be deaf,
+/*! \file stub_mgw.h
+ * A media gateway for tests of the call agent: the dialect of osmo-mgw on a real socket, telling each command as it comes. It can be deaf,
  * mute, stubborn, and be restarted. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
@@ -11,9 +11,9 @@
 
 #include <osmocom/core/select.h>
 
-#define FAKE_MGW_ENDPOINTS 64
+#define STUB_MGW_ENDPOINTS 64
 
-struct fake_mgw {
+struct stub_mgw {
 	const char *ip;			/*!< also the address it receives RTP at */
 	uint16_t port;
 	struct osmo_fd ofd;
@@ -29,13 +29,13 @@ struct fake_mgw {
 	unsigned int refuse_n;
 	const char *format;		/*!< say this format instead of the one wanted: "0", "97 AMR/8000" */
 	const char *raw_answer;		/*!< say this, with %u for the transaction id, to the next command but AUEP, and do nothing */
-	bool hold_back;			/*!< do as told, but keep the answer until fake_mgw_let_go() */
+	bool hold_back;			/*!< do as told, but keep the answer until stub_mgw_let_go() */
 
 	/* what it has */
 	struct {
 		char call_id[33];
 		uint32_t conns[2];	/*!< 0: none */
-	} endpoints[FAKE_MGW_ENDPOINTS];
+	} endpoints[STUB_MGW_ENDPOINTS];
 	uint32_t next_conn;
 	uint32_t next_port;
 	char held[1024];
@@ -43,9 +43,9 @@ struct fake_mgw {
 	uint32_t ids[256];		/*!< transaction ids seen, to say "again" */
 };
 
-void fake_mgw_start(struct fake_mgw *f, const char *ip);
-void fake_mgw_stop(struct fake_mgw *f);		/*!< killed: nobody listens at its port, its endpoints are gone */
-void fake_mgw_restart(struct fake_mgw *f);	/*!< started again, at the same port */
-void fake_mgw_let_go(struct fake_mgw *f);
-void fake_mgw_says(struct fake_mgw *f, const char *text);
-unsigned int fake_mgw_conns(const struct fake_mgw *f);	/*!< number of connections that it has */
+void stub_mgw_start(struct stub_mgw *f, const char *ip);
+void stub_mgw_stop(struct stub_mgw *f);		/*!< killed: nobody listens at its port, its endpoints are gone */
+void stub_mgw_restart(struct stub_mgw *f);	/*!< started again, at the same port */
+void stub_mgw_let_go(struct stub_mgw *f);
+void stub_mgw_says(struct stub_mgw *f, const char *text);
+unsigned int stub_mgw_conns(const struct stub_mgw *f);	/*!< number of connections that it has */

@@ -17,7 +17,7 @@
 #include <osmocom/sipgw/call/call.h>
 #include <osmocom/sipgw/mgcp/mgw_endp.h>
 
-#include "leg_internal.h"
+#include "gsm_leg_internal.h"
 
 static const struct rate_ctr_desc gsm_ctr_desc[] = {
 	[GSM_CTR_RX_UNEXPECTED] = { "mncc:unexpected", "MNCC messages that did not fit the state of their call" },

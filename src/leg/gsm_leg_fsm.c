@@ -24,7 +24,7 @@
 #include <osmocom/sipgw/base/timers.h>
 #include <osmocom/sipgw/call/route.h>
 
-#include "leg_internal.h"
+#include "gsm_leg_internal.h"
 
 #define S(x) (1 << (x))
 

@@ -20,7 +20,7 @@
 #include <osmocom/sipgw/sdp/sdp_msg.h>
 #include <osmocom/sipgw/sdp/sdp_nego.h>
 
-#include "leg_internal.h"
+#include "gsm_leg_internal.h"
 
 #define SDP_TEXT_LEN 4096 /*!< of what we write ourselves */
 

@@ -10,7 +10,7 @@
 
 #include <osmocom/core/utils.h>
 
-#include "leg_internal.h"
+#include "gsm_leg_internal.h"
 
 /* from its SDP: the first codec is the one assigned */
 static bool from_sdp(struct gsm_msc_media *mm, const char *text)

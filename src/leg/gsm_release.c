@@ -12,7 +12,7 @@
 
 #include <osmocom/sipgw/base/timers.h>
 
-#include "leg_internal.h"
+#include "gsm_leg_internal.h"
 
 struct gsm_release {
 	struct mncc_call mc;

@@ -14,7 +14,7 @@
 #include <osmocom/sipgw/base/token.h>
 #include <osmocom/sipgw/sdp/sdp_nego.h>
 
-#include "leg_internal.h"
+#include "gsm_leg_internal.h"
 
 /* "phone: AMR; peer offers PCMA, PCMU": for the log line, the Warning, and show calls */
 static struct cause no_codec(struct gsm_leg *gl, const struct sdp_media *audio, const char *verb)

@@ -14,7 +14,7 @@
 #include <osmocom/sipgw/base/token.h>
 #include <osmocom/sipgw/sdp/sdp_msg.h>
 
-#include "leg_internal.h"
+#include "gsm_leg_internal.h"
 
 void rtp_addr_from_str(struct rtp_addr *addr, const struct osmo_sockaddr_str *str)
 {

@@ -13,7 +13,7 @@
 #include <osmocom/core/timer.h>
 #include <osmocom/core/utils.h>
 
-#include "leg_internal.h"
+#include "gsm_leg_internal.h"
 
 static uint32_t now_ms(void)
 {

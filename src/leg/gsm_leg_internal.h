@@ -1,4 +1,4 @@
-/*! \file leg_internal.h
+/*! \file gsm_leg_internal.h
  * What the files of the GSM leg share: the object (gsm_leg.c), what it does (gsm_leg_fsm.c), its media (gsm_media.c), services in a
  * call (gsm_services.c) and a callref that outlives its leg (gsm_release.c). */
 /* SPDX-License-Identifier: AGPL-3.0-or-later

@@ -233,7 +233,7 @@ static void setup_libraries(void)
 	osmo_fsm_set_dealloc_ctx(OTC_SELECT);
 	osmo_stats_init(tall_lib_ctx);
 	rate_ctr_init(tall_lib_ctx);
-	sipgw_vty_info.tall_ctx = tall_lib_ctx;
+	sipgw_vty_info.tall_ctx = tall_sipgw_ctx; /* for "show talloc-context application" */
 	vty_init(&sipgw_vty_info);
 }
 

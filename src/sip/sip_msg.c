@@ -1,10 +1,10 @@
 /* SIP messages: bytes to a checked struct, and access to it.
  *
  * The guard cuts the head into lines, libosip2 parses the headers whose structure counts (first line, Via, From, To,
- * Call-ID, CSeq, Contact, Record-Route), and the checks refuse what RFC 3261 does not allow but the parser does (RFC
- * 4475). All other headers are text for whoever asks for them, and bodies are bytes: the parser never sees either, so
- * their cost and its bugs do not concern us. Each message is one memory block that its strings and the parser's
- * structures are laid into. */
+ * Call-ID, CSeq, Contact), and the checks refuse what RFC 3261 does not allow but the parser does (RFC 4475). All other
+ * headers are text for whoever asks for them, and bodies are bytes: the parser never sees either, so their cost and its
+ * bugs do not concern us. Each message is one memory block that its strings and the parser's structures are laid into.
+ */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -223,27 +223,22 @@ static struct sip_scan *keep_scan(struct sip_arena *arena, const struct sip_scan
 	return kept;
 }
 
-/* Headers that the parser sees. Lists are what it is slow at, and there are enough of them in what we do not need. */
+/* Headers that the parser sees, the first line of each. Lists are what it is slow at, and there are enough of them in
+ * what we do not need; further Vias go back as they came, Record-Route is taken apart when asked for. */
 static const char *const parsed[_SIP_HDR_COUNT] = {
-	[SIP_HDR_VIA] = "Via",
-	[SIP_HDR_FROM] = "From",
-	[SIP_HDR_TO] = "To",
-	[SIP_HDR_CALL_ID] = "Call-ID",
-	[SIP_HDR_CSEQ] = "CSeq",
-	[SIP_HDR_CONTACT] = "Contact",
-	[SIP_HDR_RECORD_ROUTE] = "Record-Route",
+	[SIP_HDR_VIA] = "Via",	       [SIP_HDR_FROM] = "From", [SIP_HDR_TO] = "To",
+	[SIP_HDR_CALL_ID] = "Call-ID", [SIP_HDR_CSEQ] = "CSeq", [SIP_HDR_CONTACT] = "Contact",
 };
 
 static osip_message_t *parse_by_osip(struct sip_arena *arena, const struct sip_scan *scan)
 {
 	osip_message_t *osip = NULL;
 	struct sip_writer w;
+	const struct sip_line *line;
 	unsigned int i;
 	char *head;
-	size_t size = scan->head_len + 64;
+	size_t size = scan->head_len + _SIP_HDR_COUNT * strlen("Call-ID: \r\n");
 
-	for (i = 0; i < scan->n_lines; i++)
-		size += strlen("Record-Route: \r\n");
 	head = sip_arena_alloc(arena, size);
 	if (!head)
 		return NULL;
@@ -256,9 +251,10 @@ static osip_message_t *parse_by_osip(struct sip_arena *arena, const struct sip_s
 	} else {
 		sip_write_status_line(&w, scan->status, "-");
 	}
-	for (i = 0; i < scan->n_lines; i++) {
-		if (parsed[scan->line[i].hdr])
-			sip_write_header_str(&w, parsed[scan->line[i].hdr], scan->line[i].value);
+	for (i = 0; i < _SIP_HDR_COUNT; i++) {
+		line = parsed[i] ? sip_scan_find(scan, i) : NULL;
+		if (line)
+			sip_write_header_str(&w, parsed[i], line->value);
 	}
 	sip_write_bytes(&w, "\r\n", 2);
 
@@ -366,6 +362,22 @@ static const char *read_via_params(struct sip_msg *m, struct sip_arena *arena, s
 	return rc || strpbrk(via->branch, "\" ") ? "Malformed Via" : NULL;
 }
 
+/* How many there are, lines and lists together. */
+static unsigned int count_values(const struct sip_msg *m, enum sip_hdr hdr)
+{
+	struct sip_str list, value;
+	unsigned int i, n = 0;
+
+	for (i = 0; m->scan->count[hdr] && i < m->scan->n_lines; i++) {
+		if (m->scan->line[i].hdr != hdr)
+			continue;
+		list = line_str(&m->scan->line[i]);
+		while (sip_list_next(&list, &value))
+			n++;
+	}
+	return n;
+}
+
 /* "SIP / 2.0 / UDP host:port" */
 static const char *read_sent_by(struct sip_msg *m, struct sip_arena *arena, struct sip_str str)
 {
@@ -399,7 +411,7 @@ static const char *read_via(struct sip_msg *m, struct sip_arena *arena)
 
 	if (!sip_list_next(&list, &first) || !first.len)
 		return "Malformed Via";
-	m->n_via = osip_list_size(&m->osip->vias);
+	m->n_via = count_values(m, SIP_HDR_VIA);
 	semi = memchr(first.s, ';', first.len);
 	if (semi) {
 		params = (struct sip_str){ semi, first.s + first.len - semi };
@@ -572,17 +584,7 @@ const char *sip_msg_header(const struct sip_msg *msg, const char *name, unsigned
 
 unsigned int sip_msg_n_record_routes(const struct sip_msg *msg)
 {
-	struct sip_str list, value;
-	unsigned int i, n = 0;
-
-	for (i = 0; msg->scan->count[SIP_HDR_RECORD_ROUTE] && i < msg->scan->n_lines; i++) {
-		if (msg->scan->line[i].hdr != SIP_HDR_RECORD_ROUTE)
-			continue;
-		list = line_str(&msg->scan->line[i]);
-		while (sip_list_next(&list, &value))
-			n++;
-	}
-	return n;
+	return count_values(msg, SIP_HDR_RECORD_ROUTE);
 }
 
 static bool find_record_route(const struct sip_msg *msg, unsigned int idx, struct sip_str *value)

@@ -519,7 +519,7 @@ void sip_trx_detach(struct sip_trx *trx)
 	if (is_client(trx) || (trx->state != TRX_ST_TRYING && trx->state != TRX_ST_PROCEEDING))
 		return;
 	len = trx_msg_500(&out, trx);
-	LOGP(DSIPTRX, LOGL_NOTICE, "%s is left without an answer, answering 500\n",
+	LOGP(DSIPTRX, LOGL_INFO, "%s is left without an answer, answering 500\n",
 	     get_value_string(sip_method_names, trx->method));
 	if (len > 0) {
 		sip_trx_respond(trx, 500, out, len);

@@ -250,7 +250,7 @@ static void write_top_via(struct sip_writer *w, const struct sip_msg *req, const
 	if (semi) {
 		struct sip_str params = { semi, first.s + first.len - semi };
 		while (sip_param_next(&params, &name, &value) > 0) {
-			if (sip_str_is(name, "received") || sip_str_is(name, "rport"))
+			if (!name.len || sip_str_is(name, "received") || sip_str_is(name, "rport"))
 				continue;
 			write_text(w, ";");
 			sip_write_str(w, name);
@@ -279,8 +279,13 @@ static void write_top_via(struct sip_writer *w, const struct sip_msg *req, const
 
 static void write_to(struct sip_writer *w, const struct sip_msg *req, const struct sip_line *line, const char *to_tag)
 {
+	size_t len = line->value_len;
+
+	/* some end with an empty parameter; another one behind it would not be parsed by all */
+	while (len && (line->value[len - 1] == ';' || line->value[len - 1] == ' '))
+		len--;
 	write_text(w, "To: ");
-	sip_write_bytes(w, line->value, line->value_len);
+	sip_write_bytes(w, line->value, len);
 	if (to_tag && !req->to.tag[0]) {
 		write_text(w, ";tag=");
 		write_text(w, to_tag);

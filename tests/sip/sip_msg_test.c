@@ -416,6 +416,15 @@ static void test_response_head(void)
 	sip_write_response_head(&w, req, 100, NULL, NULL, false);
 	EXPECT(sip_write_end(&w, NULL, NULL, 0) == -EMSGSIZE);
 	sip_msg_free(req);
+	btw("empty parameters at the end");
+	req = parse(REQ "Via: SIP/2.0/UDP a;branch=z9hG4bKa;\r\n" FROM "To: <sip:a@b> ;\r\n" CID CSEQ END);
+	sip_msg_set_source(req, &source);
+	sip_writer_init(&w, buf, sizeof(buf));
+	sip_write_response_head(&w, req, 200, NULL, "ours", false);
+	len = sip_write_end(&w, NULL, NULL, 0);
+	buf[len] = '\0';
+	show_text(buf);
+	sip_msg_free(req);
 	req = parse(REQ VIA FROM "To: <sip:a@b>;tag=old\r\n" CID CSEQ END);
 	sip_writer_init(&w, buf, sizeof(buf));
 	sip_write_response_head(&w, req, 200, "Fine", "ours", false);

@@ -49,7 +49,7 @@ struct codec {
 	uint8_t head[2];	/* how it begins ... */
 	uint8_t mask[2];	/* ... where this is set */
 	unsigned int head_len;	/* octets that are not ours to fill */
-	const char *rtpmap;
+	const char *rtpmap, *fmtp; /* fmtp: whole lines */
 };
 
 struct opts {
@@ -105,6 +105,8 @@ struct call {
 	/* media */
 	struct watch w;
 	uint16_t port;
+	struct sockaddr_storage local;
+	socklen_t local_len;		/* 0: none yet */
 	bool remote_set;
 	struct sockaddr_storage remote;
 	uint32_t ssrc, ts;
@@ -124,7 +126,9 @@ unsigned int calls_alive(void);
 
 /* ---- media ---- */
 
-int media_open(struct call *call, struct sockaddr_storage *local, socklen_t *len);
+int media_open(struct call *call);	/*!< nothing happens if it is open */
+/*! What osmo-msc from 1.11 on says in SDP: our address, and the codec of the call; \a all: the others too, it is not assigned yet. */
+void media_sdp(const struct call *call, char *buf, size_t len, bool all);
 void media_connect(struct call *call, const uint8_t *msg);
 void media_close(struct call *call);
 
@@ -139,7 +143,7 @@ void watch_del(struct watch *w);
 struct totals {
 	uint64_t mo_placed, mo_answered, mt_calls, mt_answered, answered, failed, cancelled, lost, active, open;
 	uint64_t rx_msgs, tx_msgs, unexpected, disliked, unknown_callref, keepalives, guard_killed, connects;
-	uint64_t dtmf_sent, dtmf_ok, dtmf_rej, hold_ok, hold_rej, retrieve_ok, retrieve_rej, notify, progress, second_clients;
+	uint64_t rx_sdp, dtmf_sent, dtmf_ok, dtmf_rej, hold_ok, hold_rej, retrieve_ok, retrieve_rej, notify, progress, second_clients;
 	uint64_t rtp_tx, rtp_rx, rtp_rx_early, rtp_intact, rtp_echo, rtp_bad, rtp_lost;
 	uint64_t cause[128];
 };

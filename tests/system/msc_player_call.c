@@ -231,22 +231,32 @@ static void answered(struct call *call)
 
 /* ---- the radio assignment ---- */
 
+/* osmo-msc from 1.11 on: the message in tx_buf carries SDP, with the port that was reserved before. */
+static void put_sdp(struct call *call, enum msc_offset off, bool all)
+{
+	if (opts.new_msc && media_open(call) == 0)
+		media_sdp(call, (char *)tx_buf + off, 1024, all);
+}
+
 static void mt_phone_answers(void *arg);
 
 static void assigned(void *arg)
 {
 	struct call *call = arg;
-	struct sockaddr_storage local;
-	socklen_t len;
 
 	call->assigned = true;
-	if (media_open(call, &local, &len) < 0) {
+	if (media_open(call) < 0) {
 		tell("no RTP port for 0x%x", call->callref);
 		msc_releases(call, LOC_NETWORK, 47);
 		return;
 	}
 	msc_begin(tx_buf, MSC_RTP_CREATE, call->callref);
-	msc_put_rtp(tx_buf, (struct sockaddr *)&local, len, opts.codec->pt, opts.codec->pmt);
+	if (opts.new_msc) {
+		msc_put_rtp(tx_buf, (struct sockaddr *)&call->local, call->local_len, 0, 0);
+		put_sdp(call, MSC_O_RTP_SDP, false);
+	} else {
+		msc_put_rtp(tx_buf, (struct sockaddr *)&call->local, call->local_len, opts.codec->pt, opts.codec->pmt);
+	}
 	tx(call);
 	/* a phone that wanted to answer meanwhile */
 	if (call->phone_first && call->state == ST_CALL_RECEIVED)
@@ -291,6 +301,7 @@ void call_place(bool stays_open)
 	msc_put_number(tx_buf, MSC_O_CALLING, MSC_F_CALLING, opts.calling, 0, 0);
 	msc_put(tx_buf, opts.clir ? MSC_O_CLIR_INV : MSC_O_CLIR_SUP, 1);
 	memcpy(tx_buf + MSC_O_IMSI, opts.imsi, strnlen(opts.imsi, 15));
+	put_sdp(call, MSC_O_SDP, true);
 	guard_start(call);
 	if (opts.abandon_ms >= 0)
 		ptimer_start(&call->t_hangup, opts.abandon_ms, phone_hangs_up, call);
@@ -350,6 +361,7 @@ static void mt_phone_answers(void *arg)
 	msc_begin(tx_buf, MSC_SETUP_CNF, call->callref);
 	msc_put_number(tx_buf, MSC_O_CONNECTED, MSC_F_CONNECTED, call->rule.number, 0, 0);
 	memcpy(tx_buf + MSC_O_IMSI, opts.imsi, strnlen(opts.imsi, 15));
+	put_sdp(call, MSC_O_SDP, !call->assigned);
 	tx(call);
 	if (call->rule.behaviour == MT_ANSWER_FIRST)
 		assign(call);
@@ -366,7 +378,9 @@ static void mt_gives_up(void *arg)
 static void mt_rings(struct call *call)
 {
 	set_state(call, ST_CALL_RECEIVED);
-	tx_plain(call, MSC_ALERT_IND);
+	msc_begin(tx_buf, MSC_ALERT_IND, call->callref);
+	put_sdp(call, MSC_O_SDP, true);
+	tx(call);
 	if (call->rule.behaviour != MT_ANSWER_FIRST)
 		assign(call);
 	if (call->state != ST_CALL_RECEIVED)
@@ -653,6 +667,8 @@ void call_rx(const uint8_t *buf, size_t len)
 		return;
 	}
 	type = msc_get(buf, MSC_O_TYPE);
+	if (buf[type == MSC_RTP_CREATE || type == MSC_RTP_CONNECT ? MSC_O_RTP_SDP : MSC_O_SDP])
+		totals.rx_sdp++;
 	call = find(msc_get(buf, MSC_O_CALLREF));
 	story(call, "<-", buf, NULL);
 	if (type == MSC_RTP_CREATE || type == MSC_RTP_CONNECT) {

@@ -497,7 +497,7 @@ static const struct opt {
 	{ "ack-ms", K_MS, &opts.ack_ms, "the phone confirms the connect (0)" },
 	{ "rel-ms", K_MS, &opts.rel_ms, "the phone confirms the release (0)" },
 	{ "guard-timeout", K_SEC, &opts.guard_ms, "osmo-msc's guard timer (none)" },
-	{ "new-msc", K_FLAG, &opts.new_msc, "osmo-msc 1.12: messages of 1896 octets, GCR allowed" },
+	{ "new-msc", K_FLAG, &opts.new_msc, "osmo-msc 1.12: messages of 1896 octets, SDP in them, GCR allowed" },
 	{ "close-after", K_SEC, &opts.close_ms, "close the connection S seconds after the first one" },
 	{ "restart", K_SEC, &opts.restart_ms, "then remove the socket, and listen again S seconds later" },
 	{ "slow-reader-at", K_SEC, &opts.slow_at_ms, "stop reading S seconds after the connection ..." },

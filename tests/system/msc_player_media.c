@@ -25,10 +25,18 @@
 const struct codec codecs[] = {
 	/* RFC 3551 4.5.8: 33 octets, signature 0xD; 4.5.9: 31 octets, 0xC; RFC 4867 octet aligned: CMR, one ToC entry
 	   with mode 7 */
-	{ "fr", 3, MSC_FRAME_FR, 33, { 0xd0 }, { 0xf0 }, 1, "GSM/8000" },
-	{ "efr", 110, MSC_FRAME_EFR, 31, { 0xc0 }, { 0xf0 }, 1, "GSM-EFR/8000" },
-	{ "hr", 111, MSC_FRAME_HR, 14, {}, {}, 0, "GSM-HR-08/8000" },
-	{ "amr", 112, MSC_FRAME_AMR, 33, { 0xf0, 0x3c }, { 0xf0, 0xff }, 2, "AMR/8000" },
+	{ "fr", 3, MSC_FRAME_FR, 33, { 0xd0 }, { 0xf0 }, 1, "GSM/8000", "" },
+	{ "efr", 110, MSC_FRAME_EFR, 31, { 0xc0 }, { 0xf0 }, 1, "GSM-EFR/8000", "" },
+	{ "hr", 111, MSC_FRAME_HR, 14, {}, {}, 0, "GSM-HR-08/8000", "" },
+	{ "amr",
+	  112,
+	  MSC_FRAME_AMR,
+	  33,
+	  { 0xf0, 0x3c },
+	  { 0xf0, 0xff },
+	  2,
+	  "AMR/8000",
+	  "a=fmtp:112 octet-align=1\r\n" },
 	{}
 };
 
@@ -157,38 +165,91 @@ static void local_addr(uint16_t port, struct sockaddr_storage *local, socklen_t 
 	*len = sizeof(*in);
 }
 
-/* Without --rtp an address is given and nothing listens there. */
-int media_open(struct call *call, struct sockaddr_storage *local, socklen_t *len)
+static int open_socket(struct call *call, uint16_t port)
 {
+	local_addr(port, &call->local, &call->local_len);
+	call->w = (struct watch){ .cb = rx_frames, .arg = call };
+	call->w.fd = socket(call->local.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (call->w.fd < 0)
+		return -errno;
+	if (bind(call->w.fd, (struct sockaddr *)&call->local, call->local_len) == 0) {
+		call->port = port;
+		call->ssrc = call->callref * 2654435761u;
+		watch_add(&call->w);
+		return 0;
+	}
+	close(call->w.fd);
+	call->w.fd = -1;
+	return -EADDRINUSE;
+}
+
+/* Without --rtp an address is given and nothing listens there. */
+int media_open(struct call *call)
+{
+	if (call->local_len)
+		return 0;
 	if (!opts.rtp) {
-		local_addr(opts.rtp_port + 2 * (call->callref % 10000), local, len);
+		local_addr(opts.rtp_port + 2 * (call->callref % 10000), &call->local, &call->local_len);
 		return 0;
 	}
 	for (int i = 0; i < 100; i++) {
-		uint16_t port = port_get();
-
-		local_addr(port, local, len);
-		call->w = (struct watch){ .fd = socket(local->ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0),
-					  .cb = rx_frames,
-					  .arg = call };
-		if (call->w.fd < 0)
-			return -errno;
-		if (bind(call->w.fd, (struct sockaddr *)local, *len) == 0) {
-			call->port = port;
-			call->ssrc = call->callref * 2654435761u;
-			watch_add(&call->w);
+		if (open_socket(call, port_get()) == 0)
 			return 0;
-		}
-		close(call->w.fd);
-		call->w.fd = -1;
 	}
 	return -EADDRINUSE;
+}
+
+static uint16_t port_of(const struct sockaddr_storage *a)
+{
+	return ntohs(a->ss_family == AF_INET ? ((const struct sockaddr_in *)a)->sin_port
+					     : ((const struct sockaddr_in6 *)a)->sin6_port);
+}
+
+void media_sdp(const struct call *call, char *buf, size_t len, bool all)
+{
+	char ipv = call->local.ss_family == AF_INET ? '4' : '6', pts[64] = "", maps[256] = "";
+	size_t n_pts = 0, n_maps = 0;
+
+	for (const struct codec *c = codecs; c->name; c++) {
+		if (!all && c != opts.codec)
+			continue;
+		n_pts += snprintf(pts + n_pts, sizeof(pts) - n_pts, " %u", c->pt);
+		n_maps += snprintf(maps + n_maps, sizeof(maps) - n_maps, "a=rtpmap:%u %s\r\n%s", c->pt, c->rtpmap,
+				   c->fmtp);
+	}
+	snprintf(
+		buf, len,
+		"v=0\r\no=OsmoMSC 0 0 IN IP%c %s\r\ns=GSM Call\r\nc=IN IP%c %s\r\nt=0 0\r\nm=audio %u RTP/AVP%s\r\n%sa=ptime:20\r\n",
+		ipv, opts.rtp_ip, ipv, opts.rtp_ip, port_of(&call->local), pts, maps);
+}
+
+/* osmo-msc from 1.11 on reads SDP first, and the address beside it only where SDP has none. */
+static bool remote_from_sdp(struct sockaddr_storage *remote, const char *sdp)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)remote;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)remote;
+	const char *c = strstr(sdp, "c=IN IP"), *m = strstr(sdp, "m=audio ");
+	char ip[64] = "";
+	unsigned int port;
+
+	if (!c || !m || sscanf(c, "c=IN IP%*c %63[0-9a-fA-F.:]", ip) != 1 || sscanf(m, "m=audio %u", &port) != 1)
+		return false;
+	memset(remote, 0, sizeof(*remote));
+	if (inet_pton(AF_INET, ip, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(port);
+		return true;
+	}
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(port);
+	return inet_pton(AF_INET6, ip, &in6->sin6_addr) == 1;
 }
 
 /* The address to send to. A MNCC_RTP_CONNECT may come again with another one. */
 void media_connect(struct call *call, const uint8_t *msg)
 {
-	call->remote_set = msc_get_rtp(msg, &call->remote);
+	call->remote_set = (opts.new_msc && remote_from_sdp(&call->remote, (const char *)msg + MSC_O_RTP_SDP)) ||
+			   msc_get_rtp(msg, &call->remote);
 	if (!call->remote_set) {
 		ptimer_stop(&call->t_media);
 		return;

@@ -141,6 +141,7 @@ static const struct {
 	{ "guard_killed", &totals.guard_killed },
 	{ "connects", &totals.connects },
 	{ "second_clients", &totals.second_clients },
+	{ "rx_sdp", &totals.rx_sdp },
 	{ "dtmf_sent", &totals.dtmf_sent },
 	{ "dtmf_ok", &totals.dtmf_ok },
 	{ "dtmf_rej", &totals.dtmf_rej },

@@ -25,12 +25,13 @@
 
 #define DEFAULT_PATH "/tmp/msc_mncc"
 
-/* The kernel takes some 50 messages before a socket is full; this many more stand for a second or two of an MSC that is
- * busy. */
-#define TXQ_LONG 256
+/* The kernel takes some 50 messages before a socket is full. So many more come together within a tenth of a second at
+ * the highest rate of calls, which an MSC may well stand still without anything being wrong; at an ordinary rate they
+ * stand for many seconds. */
+#define TXQ_LONG 2048
 /* Beyond this the MSC does not read at all: not even what belongs to a call may pile up without an end. */
 #define TXQ_PER_CALL 16
-#define TXQ_BASE     4096
+#define TXQ_BASE     8192
 
 /* Callrefs of MT calls: osmo-msc uses the values above for SMS and USSD, and looks all of them up in one list. */
 #define MT_CALLREF_MAX 0x1fffffff

@@ -66,7 +66,7 @@ bool mncc_link_accepts_calls(const struct mncc_link *link);
 const struct mncc_layout *mncc_link_layout(const struct mncc_link *link); /*!< NULL while down */
 
 /*! Send. Queued when the socket is full, in order. Returns 0, -ENOTCONN, -EMSGSIZE (sdp too long), -ENOBUFS (queue long: SETUP_REQ only; and
- * anything once the MSC has not read for so long that 16 messages per call and 4096 more are waiting). */
+ * anything once the MSC has not read for so long that 16 messages per call and 8192 more are waiting). */
 int mncc_link_tx(struct mncc_link *link, const struct mncc_msg *msg);
 
 /*! Hear about \a callref from now on; 0 picks a free one for an MT call (1..0x1fffffff). Returns 0 or -EEXIST. */

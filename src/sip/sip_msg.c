@@ -24,40 +24,26 @@
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/sip/sip_msg.h>
 
-#include "config.h"
 #include "sip_text.h"
 
-#ifdef SIPGW_SANITIZE
-#include <sanitizer/asan_interface.h>
-#define REDZONE 16 /* between allocations, so that the sanitizer sees the parser read beyond one */
-#else
-#define ASAN_POISON_MEMORY_REGION(addr, size)
-#define ASAN_UNPOISON_MEMORY_REGION(addr, size)
-#define REDZONE 0
-#endif
-
-/*! A message and the memory of its strings. */
-struct sip_msg_block {
-	struct sip_msg m;
-	struct sip_arena arena;
+const struct value_string sip_method_names[] = {
+	{ SIP_METHOD_UNKNOWN, "?" },
+	{ SIP_INVITE, "INVITE" },
+	{ SIP_ACK, "ACK" },
+	{ SIP_CANCEL, "CANCEL" },
+	{ SIP_BYE, "BYE" },
+	{ SIP_OPTIONS, "OPTIONS" },
+	{ SIP_INFO, "INFO" },
+	{ SIP_PRACK, "PRACK" },
+	{ SIP_UPDATE, "UPDATE" },
+	{ SIP_REGISTER, "REGISTER" },
+	{ SIP_REFER, "REFER" },
+	{ SIP_NOTIFY, "NOTIFY" },
+	{ SIP_SUBSCRIBE, "SUBSCRIBE" },
+	{ SIP_MESSAGE, "MESSAGE" },
+	{ SIP_PUBLISH, "PUBLISH" },
+	{},
 };
-
-const struct value_string sip_method_names[] = { { SIP_METHOD_UNKNOWN, "?" },
-						 { SIP_INVITE, "INVITE" },
-						 { SIP_ACK, "ACK" },
-						 { SIP_CANCEL, "CANCEL" },
-						 { SIP_BYE, "BYE" },
-						 { SIP_OPTIONS, "OPTIONS" },
-						 { SIP_INFO, "INFO" },
-						 { SIP_PRACK, "PRACK" },
-						 { SIP_UPDATE, "UPDATE" },
-						 { SIP_REGISTER, "REGISTER" },
-						 { SIP_REFER, "REFER" },
-						 { SIP_NOTIFY, "NOTIFY" },
-						 { SIP_SUBSCRIBE, "SUBSCRIBE" },
-						 { SIP_MESSAGE, "MESSAGE" },
-						 { SIP_PUBLISH, "PUBLISH" },
-						 {} };
 
 /*! The method of that name; names are compared with case (RFC 3261 7.1). */
 enum sip_method sip_method_by_name(const char *name, size_t len)
@@ -69,80 +55,6 @@ enum sip_method sip_method_by_name(const char *name, size_t len)
 			return vs->value;
 	}
 	return SIP_METHOD_UNKNOWN;
-}
-
-/* ---- memory ---- */
-
-const size_t sip_arena_redzone = REDZONE;
-
-static bool arena_grow(struct sip_arena *arena, size_t size)
-{
-	size_t block = OSMO_MAX(size + REDZONE, 4096);
-
-	arena->pos = talloc_size(arena->ctx, block);
-	if (!arena->pos)
-		return false;
-	arena->end = arena->pos + block;
-	ASAN_POISON_MEMORY_REGION(arena->pos, block);
-	return true;
-}
-
-/*! Memory that lives as long as the owner of the arena. Not aligned. NULL when out of memory. */
-void *sip_arena_alloc(struct sip_arena *arena, size_t size)
-{
-	char *p;
-
-	if (size + REDZONE > (size_t)(arena->end - arena->pos) && !arena_grow(arena, size))
-		return NULL;
-	p = arena->pos;
-	arena->pos += size + REDZONE;
-	ASAN_UNPOISON_MEMORY_REGION(p, size);
-	return p;
-}
-
-/*! A copy of a piece of text. Out of memory ends the process, as a few bytes beside a block at hand are never missing.
- */
-char *sip_arena_strndup(struct sip_arena *arena, const char *s, size_t len)
-{
-	char *p = sip_arena_alloc(arena, len + 1);
-
-	OSMO_ASSERT(p);
-	memcpy(p, s, len);
-	p[len] = '\0';
-	return p;
-}
-
-/* libosip2 takes its memory from the arena of the message being parsed; it has no context argument. Its free() does
- * nothing, the message goes as a whole. */
-static struct sip_arena *osip_arena;
-
-static void *osip_alloc_cb(size_t size)
-{
-	size_t *p;
-
-	OSMO_ASSERT(osip_arena);
-	osip_arena->pos += -(uintptr_t)osip_arena->pos & 15;
-	if (osip_arena->pos > osip_arena->end)
-		osip_arena->pos = osip_arena->end;
-	/* the size in front, for realloc(); 16 bytes keep the alignment */
-	p = sip_arena_alloc(osip_arena, size + 16);
-	if (!p)
-		return NULL;
-	p[0] = size;
-	return p + 16 / sizeof(*p);
-}
-
-static void osip_free_cb(void *ptr)
-{
-}
-
-static void *osip_realloc_cb(void *ptr, size_t size)
-{
-	void *p = osip_alloc_cb(size);
-
-	if (p && ptr)
-		memcpy(p, ptr, OSMO_MIN(size, ((size_t *)ptr)[-(16 / (int)sizeof(size_t))]));
-	return p;
 }
 
 static void osip_trace_cb(const char *file, int line, osip_trace_level_t level, const char *fmt, va_list ap)
@@ -165,22 +77,17 @@ void sip_msg_init(void)
 	if (done)
 		return;
 	done = true;
-	osip_set_allocators(osip_alloc_cb, osip_realloc_cb, osip_free_cb);
+	sip_arena_install();
 	/* without this it prints to standard output */
 	osip_trace_initialize_func(OSIP_ERROR, osip_trace_cb);
-	osip_arena = &forever;
+	sip_arena_lend(&forever);
 	parser_init();
-	osip_arena = NULL;
+	sip_arena_lend(NULL);
 }
 
 /* ---- parsing ---- */
 
 /* The readers below fill the struct; they return what is wrong with a message (400), or NULL. */
-
-static struct sip_str line_str(const struct sip_line *line)
-{
-	return line ? (struct sip_str){ line->value, line->value_len } : (struct sip_str){};
-}
 
 static void move(struct sip_str *str, ptrdiff_t offset)
 {
@@ -258,16 +165,16 @@ static osip_message_t *parse_by_osip(struct sip_arena *arena, const struct sip_s
 	}
 	sip_write_bytes(&w, "\r\n", 2);
 
-	osip_arena = arena;
+	sip_arena_lend(arena);
 	if (w.overflow || osip_message_init(&osip) || osip_message_parse(osip, head, w.len))
 		osip = NULL;
-	osip_arena = NULL;
+	sip_arena_lend(NULL);
 	return osip;
 }
 
 static const char *read_cseq(struct sip_msg *m, struct sip_arena *arena)
 {
-	struct sip_str v = line_str(sip_scan_find(m->scan, SIP_HDR_CSEQ)), num = v, method;
+	struct sip_str v = sip_line_str(sip_scan_find(m->scan, SIP_HDR_CSEQ)), num = v, method;
 
 	for (num.len = 0; num.len < v.len && isdigit((unsigned char)v.s[num.len]); num.len++)
 		;
@@ -293,7 +200,7 @@ static const char *read_max_forwards(struct sip_msg *m, struct sip_arena *arena)
 	m->max_forwards = -1; /* peers of RFC 2543 do not send it */
 	if (!line)
 		return NULL;
-	if (!sip_parse_u32(line_str(line), 255, &v))
+	if (!sip_parse_u32(sip_line_str(line), 255, &v))
 		return "Malformed Max-Forwards";
 	m->max_forwards = v;
 	return NULL;
@@ -309,16 +216,16 @@ static const char *read_call_id(struct sip_msg *m, struct sip_arena *arena)
 
 static const char *read_from_to(struct sip_msg *m, struct sip_arena *arena)
 {
-	if (sip_name_addr_parse(arena, &m->from, line_str(sip_scan_find(m->scan, SIP_HDR_FROM))))
+	if (sip_name_addr_parse(arena, &m->from, sip_line_str(sip_scan_find(m->scan, SIP_HDR_FROM))))
 		return "Malformed From";
-	if (sip_name_addr_parse(arena, &m->to, line_str(sip_scan_find(m->scan, SIP_HDR_TO))))
+	if (sip_name_addr_parse(arena, &m->to, sip_line_str(sip_scan_find(m->scan, SIP_HDR_TO))))
 		return "Malformed To";
 	return NULL;
 }
 
 static const char *read_contact(struct sip_msg *m, struct sip_arena *arena)
 {
-	struct sip_str list = line_str(sip_scan_find(m->scan, SIP_HDR_CONTACT)), first;
+	struct sip_str list = sip_line_str(sip_scan_find(m->scan, SIP_HDR_CONTACT)), first;
 
 	if (!sip_list_next(&list, &first) || sip_str_is(first, "*"))
 		return NULL;
@@ -362,22 +269,6 @@ static const char *read_via_params(struct sip_msg *m, struct sip_arena *arena, s
 	return rc || strpbrk(via->branch, "\" ") ? "Malformed Via" : NULL;
 }
 
-/* How many there are, lines and lists together. */
-static unsigned int count_values(const struct sip_msg *m, enum sip_hdr hdr)
-{
-	struct sip_str list, value;
-	unsigned int i, n = 0;
-
-	for (i = 0; m->scan->count[hdr] && i < m->scan->n_lines; i++) {
-		if (m->scan->line[i].hdr != hdr)
-			continue;
-		list = line_str(&m->scan->line[i]);
-		while (sip_list_next(&list, &value))
-			n++;
-	}
-	return n;
-}
-
 /* "SIP / 2.0 / UDP host:port" */
 static const char *read_sent_by(struct sip_msg *m, struct sip_arena *arena, struct sip_str str)
 {
@@ -406,12 +297,12 @@ static const char *read_sent_by(struct sip_msg *m, struct sip_arena *arena, stru
  * parser's. */
 static const char *read_via(struct sip_msg *m, struct sip_arena *arena)
 {
-	struct sip_str list = line_str(sip_scan_find(m->scan, SIP_HDR_VIA)), first, params = {};
+	struct sip_str list = sip_line_str(sip_scan_find(m->scan, SIP_HDR_VIA)), first, params = {};
 	const char *semi, *bad;
 
 	if (!sip_list_next(&list, &first) || !first.len)
 		return "Malformed Via";
-	m->n_via = count_values(m, SIP_HDR_VIA);
+	m->n_via = sip_msg_count_values(m, SIP_HDR_VIA);
 	semi = memchr(first.s, ';', first.len);
 	if (semi) {
 		params = (struct sip_str){ semi, first.s + first.len - semi };
@@ -429,7 +320,7 @@ static const char *check_response(struct sip_msg *m, struct sip_arena *arena)
 
 static const char *read_content_type(struct sip_msg *m, struct sip_arena *arena)
 {
-	struct sip_str v = line_str(sip_scan_find(m->scan, SIP_HDR_CONTENT_TYPE));
+	struct sip_str v = sip_line_str(sip_scan_find(m->scan, SIP_HDR_CONTENT_TYPE));
 	size_t i, n = 0;
 	char *type;
 
@@ -452,7 +343,7 @@ static const char *read_body(struct sip_msg *m, struct sip_arena *arena, struct 
 	const struct sip_line *line = sip_scan_find(m->scan, SIP_HDR_CONTENT_LENGTH);
 	uint32_t len = is_stream ? 0 : rest.len;
 
-	if (line && !sip_parse_u32(line_str(line), INT32_MAX, &len))
+	if (line && !sip_parse_u32(sip_line_str(line), INT32_MAX, &len))
 		return "Malformed Content-Length";
 	if (len > rest.len)
 		return "Body shorter than Content-Length";
@@ -494,15 +385,14 @@ static const char *fill(struct sip_msg_block *b, const struct sip_scan *scan, st
 static struct sip_msg_block *block_alloc(void *ctx, size_t len)
 {
 	/* measured: a usual message needs three times its length and 3 kB of structures */
-	size_t size = sizeof(struct sip_msg_block) + 4 * len + 4096 + (REDZONE ? 4096 : 0);
+	size_t size = sizeof(struct sip_msg_block) + 4 * len + 4096 + 256 * sip_arena_redzone;
 	struct sip_msg_block *b = talloc_size(ctx, size);
 
 	if (!b)
 		return NULL;
 	talloc_set_name_const(b, "struct sip_msg");
 	memset(b, 0, sizeof(*b));
-	b->arena = (struct sip_arena){ .ctx = b, .pos = (char *)(b + 1), .end = (char *)b + size };
-	ASAN_POISON_MEMORY_REGION(b->arena.pos, b->arena.end - b->arena.pos);
+	sip_arena_init(&b->arena, b, b + 1, size - sizeof(*b));
 	return b;
 }
 
@@ -558,132 +448,4 @@ void sip_msg_set_source(struct sip_msg *msg, const struct osmo_sockaddr *source)
 {
 	msg->source = *source;
 	msg->has_source = true;
-}
-
-/* ---- access ---- */
-
-static bool line_is(const struct sip_line *line, const char *name)
-{
-	const char *full = line->name_len == 1 ? sip_hdr_long_name(line->name[0]) : NULL;
-
-	if (full)
-		return !strcasecmp(full, name);
-	return strlen(name) == line->name_len && !strncasecmp(line->name, name, line->name_len);
-}
-
-const char *sip_msg_header(const struct sip_msg *msg, const char *name, unsigned int idx)
-{
-	unsigned int i;
-
-	for (i = 0; i < msg->scan->n_lines; i++) {
-		if (line_is(&msg->scan->line[i], name) && !idx--)
-			return msg->scan->line[i].value;
-	}
-	return NULL;
-}
-
-unsigned int sip_msg_n_record_routes(const struct sip_msg *msg)
-{
-	return count_values(msg, SIP_HDR_RECORD_ROUTE);
-}
-
-static bool find_record_route(const struct sip_msg *msg, unsigned int idx, struct sip_str *value)
-{
-	struct sip_str list;
-	unsigned int i;
-
-	for (i = 0; i < msg->scan->n_lines; i++) {
-		if (msg->scan->line[i].hdr != SIP_HDR_RECORD_ROUTE)
-			continue;
-		list = line_str(&msg->scan->line[i]);
-		while (sip_list_next(&list, value)) {
-			if (!idx--)
-				return true;
-		}
-	}
-	return false;
-}
-
-int sip_msg_record_route(const struct sip_msg *msg, unsigned int idx, struct sip_uri *uri, char *text, size_t text_len)
-{
-	struct sip_msg_block *b = (struct sip_msg_block *)msg; /* only its memory for strings grows */
-	struct sip_name_addr na = {};
-	struct sip_str value;
-
-	if (!find_record_route(msg, idx, &value))
-		return -ENOENT;
-	if (sip_name_addr_parse(&b->arena, &na, value))
-		return -EINVAL;
-	if (uri)
-		*uri = na.uri;
-	if (text && snprintf(text, text_len, "%.*s", (int)value.len, value.s) >= (int)text_len)
-		return -EMSGSIZE;
-	return 0;
-}
-
-bool sip_msg_header_has_token(const struct sip_msg *msg, const char *name, const char *token)
-{
-	struct sip_str list, value;
-	unsigned int i;
-
-	for (i = 0; i < msg->scan->n_lines; i++) {
-		if (!line_is(&msg->scan->line[i], name))
-			continue;
-		list = line_str(&msg->scan->line[i]);
-		while (sip_list_next(&list, &value)) {
-			const char *semi = memchr(value.s, ';', value.len);
-			if (semi)
-				value.len = semi - value.s;
-			value = sip_str_trim(value);
-			if (value.len == strlen(token) && !strncasecmp(value.s, token, value.len))
-				return true;
-		}
-	}
-	return false;
-}
-
-/* "Q.850;cause=16;text=..." */
-static uint8_t reason_value_q850(struct sip_str value)
-{
-	const char *semi = memchr(value.s, ';', value.len);
-	struct sip_str protocol, params, name, val;
-	uint32_t cause;
-
-	if (!semi)
-		return 0;
-	protocol = sip_str_trim((struct sip_str){ value.s, semi - value.s });
-	params = (struct sip_str){ semi, value.s + value.len - semi };
-	if (!sip_str_is(protocol, "q.850"))
-		return 0;
-	while (sip_param_next(&params, &name, &val) > 0) {
-		if (sip_str_is(name, "cause") && val.s && sip_parse_u32(val, 127, &cause))
-			return cause;
-	}
-	return 0;
-}
-
-uint8_t sip_msg_reason_q850(const struct sip_msg *msg)
-{
-	const char *reason;
-	struct sip_str list, value;
-	unsigned int i;
-	uint8_t cause;
-
-	for (i = 0; (reason = sip_msg_header(msg, "Reason", i)); i++) {
-		list = (struct sip_str){ reason, strlen(reason) };
-		while (sip_list_next(&list, &value)) {
-			cause = reason_value_q850(value);
-			if (cause)
-				return cause;
-		}
-	}
-	return 0;
-}
-
-/*! "INVITE sip:1@example.com", "180 Ringing (INVITE)", with the Call-ID behind it. Returns what snprintf() does. */
-int sip_msg_to_str_buf(char *buf, size_t len, const struct sip_msg *msg)
-{
-	if (msg->is_request)
-		return snprintf(buf, len, "%s %s [%s]", msg->method_name, msg->ruri.text, msg->call_id);
-	return snprintf(buf, len, "%u %s (%s) [%s]", msg->status, msg->reason_phrase, msg->method_name, msg->call_id);
 }

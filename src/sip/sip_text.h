@@ -69,6 +69,9 @@ struct sip_arena {
 	char *pos, *end;
 };
 
+void sip_arena_init(struct sip_arena *arena, void *ctx, void *mem, size_t size);
+void sip_arena_lend(struct sip_arena *arena);
+void sip_arena_install(void);
 extern const size_t sip_arena_redzone; /*!< between allocations, 0 in a build without sanitizers */
 void *sip_arena_alloc(struct sip_arena *arena, size_t size);
 char *sip_arena_strndup(struct sip_arena *arena, const char *s, size_t len);
@@ -84,3 +87,16 @@ bool sip_list_next(struct sip_str *rest, struct sip_str *value);
 int sip_uri_take_apart(struct sip_arena *arena, struct sip_uri *uri, struct sip_str text);
 int sip_name_addr_parse(struct sip_arena *arena, struct sip_name_addr *na, struct sip_str value);
 void sip_write_str(struct sip_writer *w, struct sip_str str);
+
+/*! A message and the memory of its strings. */
+struct sip_msg_block {
+	struct sip_msg m;
+	struct sip_arena arena;
+};
+
+static inline struct sip_str sip_line_str(const struct sip_line *line)
+{
+	return line ? (struct sip_str){ line->value, line->value_len } : (struct sip_str){};
+}
+
+unsigned int sip_msg_count_values(const struct sip_msg *m, enum sip_hdr hdr);

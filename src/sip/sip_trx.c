@@ -6,7 +6,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -22,92 +21,9 @@
 
 #define MAX_TRXS_DEFAULT 200000
 
-/* ---- keys ---- */
-
-static void key_start(struct trx_key *key, const char *role)
-{
-	key->h[0] = token_hash(role, 1);
-	key->h[1] = token_hash(role, 2); /* with the NUL: another start */
-}
-
-/* With the NUL, so that "ab","c" and "a","bc" differ. */
-static void key_add(struct trx_key *key, const char *str)
-{
-	size_t len = strlen(str) + 1;
-
-	key->h[0] = token_hash_add(key->h[0], str, len);
-	key->h[1] = token_hash_add(key->h[1], str, len);
-}
-
-static void key_add_u32(struct trx_key *key, uint32_t v)
-{
-	key->h[0] = token_hash_add(key->h[0], &v, sizeof(v));
-	key->h[1] = token_hash_add(key->h[1], &v, sizeof(v));
-}
-
-static void key_add_lower(struct trx_key *key, const char *str)
-{
-	char buf[256];
-	size_t i;
-
-	for (i = 0; str[i] && i < sizeof(buf) - 1; i++)
-		buf[i] = tolower((unsigned char)str[i]);
-	buf[i] = '\0';
-	key_add(key, buf);
-}
-
 static bool key_equal(const struct trx_key *a, const struct trx_key *b)
 {
 	return a->h[0] == b->h[0] && a->h[1] == b->h[1];
-}
-
-static struct trx_key client_key(const char *method, const char *branch)
-{
-	struct trx_key key;
-
-	key_start(&key, "c");
-	key_add(&key, method);
-	key_add(&key, branch);
-	return key;
-}
-
-/* A branch that is unique: with sent-by and method (RFC 3261 17.2.3). A client of RFC 2543: by all that a repetition
- * has in common with the first one. An ACK or CANCEL for an INVITE is looked up with method_name "INVITE". */
-static struct trx_key server_key(const struct sip_msg *req, const char *method)
-{
-	struct trx_key key;
-
-	if (req->via.has_cookie) {
-		key_start(&key, "s");
-		key_add(&key, req->via.branch);
-		key_add_lower(&key, req->via.host);
-		key_add_u32(&key, req->via.port);
-		key_add(&key, method);
-		return key;
-	}
-	key_start(&key, "o");
-	key_add(&key, method);
-	key_add(&key, req->call_id);
-	key_add_u32(&key, req->cseq);
-	key_add(&key, req->from.tag);
-	key_add(&key, req->ruri.text);
-	key_add(&key, sip_scan_find(req->scan, SIP_HDR_VIA)->value);
-	return key;
-}
-
-/* What merged requests have in common; only a request outside a dialog can be one (RFC 3261 8.2.2.2). */
-static uint64_t merge_key(const struct sip_msg *req)
-{
-	struct trx_key key;
-
-	if (req->to.tag[0] || req->method == SIP_CANCEL)
-		return 0;
-	key_start(&key, "m");
-	key_add(&key, req->call_id);
-	key_add_u32(&key, req->cseq);
-	key_add(&key, req->method_name);
-	key_add(&key, req->from.tag);
-	return key.h[0] ? key.h[0] : 1;
 }
 
 static struct sip_trx *find(const struct sip_trxs *all, const struct trx_key *key)
@@ -269,7 +185,7 @@ static void count(struct sip_trxs *all, enum sip_ua_ctr ctr)
 
 static void rx_response(struct sip_trxs *all, const struct sip_msg *msg, const struct sip_flow *from)
 {
-	struct trx_key key = client_key(msg->method_name, msg->via.branch);
+	struct trx_key key = trx_client_key(msg->method_name, msg->via.branch);
 	struct trx_input in = { .msg = msg, .from = from, .status = msg->status };
 	struct sip_trx *trx = find(all, &key);
 	enum trx_event event = TRX_EV_FINAL;
@@ -340,7 +256,7 @@ static struct sip_trx *new_server_trx(struct sip_trxs *all, const struct sip_msg
 		refuse_statelessly(all, req, &to);
 		return NULL;
 	}
-	trx->merge_key = merge_key(req);
+	trx->merge_key = trx_merge_key(req);
 	if (trx->merge_key)
 		hash_add(all->by_merge_key, &trx->merge_node, trx->merge_key);
 	trx_start(trx);
@@ -351,7 +267,7 @@ static struct sip_trx *new_server_trx(struct sip_trxs *all, const struct sip_msg
 static void rx_cancel(struct sip_trxs *all, struct sip_trx *cancel, const struct sip_msg *msg,
 		      const struct sip_flow *from)
 {
-	struct trx_key key = server_key(msg, "INVITE");
+	struct trx_key key = trx_server_key(msg, "INVITE");
 	struct trx_input in = { .msg = msg, .from = from };
 	struct sip_trx *invite = find(all, &key);
 	char tag[128];
@@ -405,7 +321,7 @@ static void rx_new_request(struct sip_trxs *all, const struct sip_msg *req, cons
 static void rx_request(struct sip_trxs *all, const struct sip_msg *req, const struct sip_flow *from)
 {
 	bool is_ack = req->method == SIP_ACK;
-	struct trx_key key = server_key(req, is_ack ? "INVITE" : req->method_name);
+	struct trx_key key = trx_server_key(req, is_ack ? "INVITE" : req->method_name);
 	struct trx_input in = { .msg = req, .from = from };
 	struct sip_trx *trx = find(all, &key);
 
@@ -457,7 +373,7 @@ struct sip_trx *sip_trx_request(struct sip_trxs *all, const struct sip_flow *to,
 	if (!sp || sp - (const char *)data >= (ptrdiff_t)sizeof(name) || all->count >= all->max + all->max / 4)
 		return NULL;
 	memcpy(name, data, sp - (const char *)data);
-	key = client_key(name, branch);
+	key = trx_client_key(name, branch);
 	trx = trx_alloc(all, method == SIP_INVITE ? TRX_ICT : TRX_NICT, method, &key, to);
 	if (!trx)
 		return NULL;

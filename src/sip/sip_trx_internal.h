@@ -102,6 +102,11 @@ struct sip_trx {
 	char *cancel_reason;
 };
 
+/* sip_trx_key.c */
+struct trx_key trx_client_key(const char *method, const char *branch);
+struct trx_key trx_server_key(const struct sip_msg *req, const char *method);
+uint64_t trx_merge_key(const struct sip_msg *req); /*!< 0: cannot be merged */
+
 /* sip_trx.c */
 void trx_set_state(struct sip_trx *trx, enum trx_state state);
 void trx_keep(struct sip_trx *trx, const void *data, size_t len); /*!< NULL: drop */

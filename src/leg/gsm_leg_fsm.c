@@ -228,6 +228,7 @@ static void st_mo_connecting(struct osmo_fsm_inst *fi, uint32_t event, void *dat
 	}
 	talking(gl);
 	leg_post_type(&gl->leg, LEG_EV_CONNECTED);
+	gsm_media_tell_moved(gl);
 }
 
 /* ---- MT ---- */
@@ -291,7 +292,11 @@ static void st_mt_answered(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 
 static void st_talking(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 {
-	in_call(fi->priv, event, data);
+	struct gsm_leg *gl = fi->priv;
+
+	in_call(gl, event, data);
+	if (!gl->leg.released)
+		gsm_media_tell_moved(gl);
 }
 
 static int timer_cb(struct osmo_fsm_inst *fi)

@@ -104,6 +104,7 @@ struct gsm_media {
 	bool core_busy, peer_busy;	/*!< wanted from the gateway, not there yet */
 	bool peer_receives;		/*!< the SIP side wants audio now */
 	bool phone_holds;
+	bool moved;			/*!< the SIP side has yet to be told that local is another one now */
 	bool connected;			/*!< the MSC was told where to send */
 	bool early;			/*!< there is in-band audio before the answer */
 };
@@ -177,6 +178,7 @@ void gsm_media_post_answered(struct gsm_leg *gl, const struct number *connected)
 void gsm_media_post_answer(struct gsm_leg *gl);
 bool gsm_media_post_offer(struct gsm_leg *gl, enum leg_event_type type, enum gsm_offer what);
 void gsm_media_apply_hold(struct gsm_leg *gl);
+void gsm_media_tell_moved(struct gsm_leg *gl);
 int gsm_media_to_str_buf(char *buf, size_t len, const struct gsm_leg *gl);
 
 /* gsm_remote.c */

@@ -123,6 +123,18 @@ static void core_ready(struct gsm_leg *gl, const struct osmo_sockaddr_str *local
 		tx_rtp_connect(gl, NULL);
 }
 
+/* With "rtp ip-probing" osmo-mgw may take another port once it knows whom it talks to */
+static void peer_ready(struct gsm_leg *gl, const struct osmo_sockaddr_str *local)
+{
+	struct gsm_media *m = &gl->media;
+	struct rtp_addr was = m->local;
+
+	m->peer_busy = false;
+	rtp_addr_from_str(&m->local, local);
+	if (m->local_hash && !rtp_addr_equal(&was, &m->local))
+		m->moved = true;
+}
+
 static void endp_cb(struct mgw_endp *endp, const struct mgw_endp_report *report, void *data)
 {
 	struct gsm_leg *gl = data;
@@ -133,12 +145,10 @@ static void endp_cb(struct mgw_endp *endp, const struct mgw_endp_report *report,
 		fail(gl, report->cause ? report->cause : CAUSE_RESOURCES, report->why);
 		return;
 	}
-	if (report->conn == MGW_CONN_CORE) {
+	if (report->conn == MGW_CONN_CORE)
 		core_ready(gl, &report->local);
-	} else {
-		m->peer_busy = false;
-		rtp_addr_from_str(&m->local, &report->local);
-	}
+	else
+		peer_ready(gl, &report->local);
 	if (gsm_media_ready(gl) && !gl->leg.released)
 		gsm_leg_dispatch(gl, GSM_EV_MEDIA_READY, NULL);
 }
@@ -309,6 +319,7 @@ void gsm_media_post_answer(struct gsm_leg *gl)
 	if (!gl->media.offer)
 		return;
 	sdp = gsm_sdp_answer(gl, gl->media.offer, buf, sizeof(buf));
+	gl->media.moved = false;
 	TALLOC_FREE(gl->media.offer);
 	leg_post_media(&gl->leg, LEG_EV_MEDIA, sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_REFUSED, sdp);
 }
@@ -334,6 +345,13 @@ void gsm_media_apply_hold(struct gsm_leg *gl)
 {
 	if (gl->media.endp && !gl->media.peer_busy)
 		want_peer(gl);
+}
+
+/*! The gateway took another address than the one that the SIP side knows: offer it, as soon as that is possible. */
+void gsm_media_tell_moved(struct gsm_leg *gl)
+{
+	if (gl->media.moved && gsm_media_post_offer(gl, LEG_EV_MEDIA, GSM_OFFER_CHANGE))
+		gl->media.moved = false;
 }
 
 /* ---- what the MSC says ---- */

@@ -33,7 +33,7 @@ static struct {
 	struct osmo_fd fd;
 	struct conn conns[MAX_ENDPS][2];
 	uint16_t next_port;
-	bool silent;
+	bool silent, probes;
 	int refuse;
 	unsigned int lose;
 	unsigned int n_log;
@@ -179,8 +179,13 @@ static int mdcx(char *out, size_t len, const struct cmd *c)
 	if (conn < 0)
 		return snprintf(out, len, "516 %s FAIL\r\n", c->id);
 	/* a live endpoint is asked now and then if it is still there, by an MDCX that says nothing new */
-	if (strcmp(mgw.conns[endp][conn].what, c->what))
+	if (strcmp(mgw.conns[endp][conn].what, c->what)) {
 		log_cmd(c);
+		if (mgw.probes) {
+			mgw.conns[endp][conn].port = mgw.next_port;
+			mgw.next_port += 2;
+		}
+	}
 	OSMO_STRLCPY_ARRAY(mgw.conns[endp][conn].what, c->what);
 	return ok_with_sdp(out, len, c, endp, conn, "");
 }
@@ -275,6 +280,11 @@ void fake_mgw_stop(void)
 void mgw_is_silent(bool silent)
 {
 	mgw.silent = silent;
+}
+
+void mgw_probes(bool probes)
+{
+	mgw.probes = probes;
 }
 
 void mgw_refuses(int code)

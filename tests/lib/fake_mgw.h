@@ -14,5 +14,6 @@ void mgw_is_silent(bool silent);	/*!< hears everything, answers nothing */
 void mgw_refuses(int code);		/*!< answer the next command with this code; 0: no more */
 void mgw_loses(unsigned int n);		/*!< the next n commands do not arrive */
 void mgw_restarts(void);		/*!< forgets all endpoints */
+void mgw_probes(bool probes);		/*!< takes another port when it learns the remote side ("rtp ip-probing") */
 void mgw_heard(void);			/*!< print the commands since the last time, without keep-alives */
 unsigned int mgw_n_connections(void);

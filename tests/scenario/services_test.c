@@ -273,6 +273,19 @@ static void msc_changes(void)
 	hangs_up();
 }
 
+static void gateway_moves(void)
+{
+	scene("the gateway takes another port when it learns where the PBX is: the PBX is told", MEDIA_ANCHORED);
+	mgw_probes(true);
+	call_up_to(MO_TALKING);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("200", .sdp = SDP_FR);
+	sip_peer_expects("ACK");
+	mgw_heard();
+	mgw_probes(false);
+	hangs_up();
+}
+
 int main(void)
 {
 	stage_open("127.0.75");
@@ -285,6 +298,7 @@ int main(void)
 	pbx_holds(MEDIA_DIRECT, MT_TALKING);
 	pbx_changes();
 	msc_changes();
+	gateway_moves();
 	stage_close();
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <osmocom/core/timer.h>
 
 #include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/wire.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
 
 #define LOG_LINK(link, level, fmt, args...) LOGP(DMNCC, level, "MNCC %s: " fmt, (link)->path, ##args)
@@ -63,11 +64,16 @@ static inline void mncc_link_count(struct mncc_link *link, enum mncc_link_ctr ct
 
 uint64_t mncc_link_now_ms(void);
 
-/* mncc_link.c, for the FSM */
+/* mncc_link.c */
+void mncc_link_trace(enum wire_dir dir, const void *data, size_t len);
+const char *mncc_link_msg_str(const struct mncc_msg *msg);
 int mncc_link_fd_cb(struct osmo_fd *ofd, unsigned int what);
+void mncc_link_calls_down(struct mncc_link *link);
+
+/* mncc_link_tx.c */
+bool mncc_link_tx_has_room(const struct mncc_link *link);
 void mncc_link_tx_flush(struct mncc_link *link);
 void mncc_link_tx_drop(struct mncc_link *link);
-void mncc_link_calls_down(struct mncc_link *link);
 
 /* mncc_link_fsm.c */
 void mncc_link_lost(struct mncc_link *link, const char *why);

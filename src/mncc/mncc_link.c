@@ -19,19 +19,9 @@
 #include <osmocom/core/talloc.h>
 #include <osmocom/core/utils.h>
 
-#include <osmocom/sipgw/base/wire.h>
-
 #include "mncc_internal.h"
 
 #define DEFAULT_PATH "/tmp/msc_mncc"
-
-/* The kernel takes some 50 messages before a socket is full. So many more come together within a tenth of a second at
- * the highest rate of calls, which an MSC may well stand still without anything being wrong; at an ordinary rate they
- * stand for many seconds. */
-#define TXQ_LONG 2048
-/* Beyond this the MSC does not read at all: not even what belongs to a call may pile up without an end. */
-#define TXQ_PER_CALL 16
-#define TXQ_BASE     8192
 
 /* Callrefs of MT calls: osmo-msc uses the values above for SMS and USSD, and looks all of them up in one list. */
 #define MT_CALLREF_MAX 0x1fffffff
@@ -46,14 +36,6 @@
 #define CAUSE_INVALID_CALLREF 81
 #define CAUSE_INVALID_INFO    96
 #define LOCATION_GATEWAY      2 /* public network serving the local user */
-
-/* A message that waits. The zeros at its end are left out: most of a message is zero. */
-struct tx_item {
-	struct llist_head entry;
-	uint16_t size;	 /* on the wire */
-	uint16_t stored; /* octets in data */
-	uint8_t data[];
-};
 
 static const struct rate_ctr_desc ctr_desc[] = {
 	[MNCC_CTR_RX] = { "rx", "Messages received from the MSC" },
@@ -78,9 +60,9 @@ static const struct rate_ctr_group_desc ctr_group_desc = {
 	.ctr_desc = ctr_desc,
 };
 
-/* ---- transmit ---- */
+/* ---- for log and trace ---- */
 
-static void trace(enum wire_dir dir, const void *data, size_t len)
+void mncc_link_trace(enum wire_dir dir, const void *data, size_t len)
 {
 	struct wire_msg msg;
 
@@ -91,132 +73,12 @@ static void trace(enum wire_dir dir, const void *data, size_t len)
 }
 
 /* Only for log lines: evaluated when the level is on. */
-static const char *msg_str(const struct mncc_msg *msg)
+const char *mncc_link_msg_str(const struct mncc_msg *msg)
 {
 	static char buf[512];
 
 	mncc_msg_to_str_buf(buf, sizeof(buf), msg);
 	return buf;
-}
-
-/* The socket gave an error other than "full". Whoever is sending now may be in the middle of anything, so the calls
- * hear of it later. */
-static void broken(struct mncc_link *link)
-{
-	link->broken = true;
-	snprintf(link->last_error, sizeof(link->last_error), "cannot send: %s", strerror(errno));
-	osmo_timer_schedule(&link->timer, 0, 0);
-}
-
-/* 1: sent, 0: the socket is full, negative: lost */
-static int send_now(struct mncc_link *link, const uint8_t *buf, size_t len)
-{
-	ssize_t rc = send(link->ofd.fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	if (rc >= 0)
-		return 1;
-	switch (errno) {
-	case EAGAIN:
-	case EINTR:
-	case ENOBUFS:
-	case ENOMEM:
-		return 0;
-	case EMSGSIZE:
-		LOG_LINK(link, LOGL_ERROR, "a message of %zu octets does not fit the socket and is lost\n", len);
-		return 1;
-	default:
-		broken(link);
-		return -ENOTCONN;
-	}
-}
-
-static void enqueue(struct mncc_link *link, const uint8_t *buf, size_t size)
-{
-	size_t stored = size;
-	struct tx_item *item;
-
-	while (stored > 0 && !buf[stored - 1])
-		stored--;
-	item = talloc_size(link, sizeof(*item) + stored);
-	OSMO_ASSERT(item);
-	item->size = size;
-	item->stored = stored;
-	memcpy(item->data, buf, stored);
-	llist_add_tail(&item->entry, &link->txq);
-	link->txq_len++;
-	link->txq_max_seen = OSMO_MAX(link->txq_max_seen, link->txq_len);
-	mncc_link_count(link, MNCC_CTR_TX_DELAYED);
-	osmo_fd_write_enable(&link->ofd);
-}
-
-static struct tx_item *first_item(struct mncc_link *link)
-{
-	return llist_first_entry_or_null(&link->txq, struct tx_item, entry);
-}
-
-static void dequeue(struct mncc_link *link, struct tx_item *item)
-{
-	llist_del(&item->entry);
-	talloc_free(item);
-	link->txq_len--;
-}
-
-/* Send what waits, as far as the socket takes it. */
-void mncc_link_tx_flush(struct mncc_link *link)
-{
-	uint8_t buf[MNCC_TX_MAX];
-	struct tx_item *item;
-
-	while ((item = first_item(link))) {
-		memcpy(buf, item->data, item->stored);
-		memset(buf + item->stored, 0, item->size - item->stored);
-		if (send_now(link, buf, item->size) <= 0)
-			return;
-		dequeue(link, item);
-	}
-	osmo_fd_write_disable(&link->ofd);
-}
-
-void mncc_link_tx_drop(struct mncc_link *link)
-{
-	struct tx_item *item;
-
-	while ((item = first_item(link)))
-		dequeue(link, item);
-}
-
-static bool queue_has_room(const struct mncc_link *link, uint32_t type)
-{
-	if (link->txq_len < TXQ_LONG)
-		return true;
-	if (type == MNCC_MT_SETUP_REQ)
-		return false;
-	return link->txq_len < TXQ_BASE + TXQ_PER_CALL * link->n_calls;
-}
-
-int mncc_link_tx(struct mncc_link *link, const struct mncc_msg *msg)
-{
-	uint8_t buf[MNCC_TX_MAX];
-	int size, rc;
-
-	if (!mncc_link_is_up(link))
-		return -ENOTCONN;
-	if (!queue_has_room(link, msg->type)) {
-		mncc_link_count(link, MNCC_CTR_TX_REFUSED);
-		return -ENOBUFS;
-	}
-	size = mncc_msg_encode(buf, sizeof(buf), link->layout, msg);
-	if (size < 0)
-		return size;
-	LOG_LINK(link, LOGL_DEBUG, "to MSC: %s\n", msg_str(msg));
-	rc = llist_empty(&link->txq) ? send_now(link, buf, size) : 0;
-	if (rc < 0)
-		return rc;
-	if (rc == 0)
-		enqueue(link, buf, size);
-	mncc_link_count(link, MNCC_CTR_TX);
-	trace(WIRE_TX, buf, size);
-	return 0;
 }
 
 /* ---- calls ---- */
@@ -340,11 +202,11 @@ static void rx_unknown(struct mncc_link *link, const struct mncc_msg *msg)
 {
 	/* the ordinary end of a call whose leg did not wait for it */
 	if (msg->type == MNCC_MT_REL_CNF || msg->type == MNCC_MT_RTP_CREATE || msg->type == MNCC_MT_RTP_CONNECT) {
-		LOG_LINK(link, LOGL_DEBUG, "%s for an unknown call is ignored\n", msg_str(msg));
+		LOG_LINK(link, LOGL_DEBUG, "%s for an unknown call is ignored\n", mncc_link_msg_str(msg));
 		return;
 	}
 	mncc_link_count(link, MNCC_CTR_RX_UNKNOWN_CALLREF);
-	LOG_LINK(link, LOGL_INFO, "%s for an unknown call\n", msg_str(msg));
+	LOG_LINK(link, LOGL_INFO, "%s for an unknown call\n", mncc_link_msg_str(msg));
 	if (shows_a_call(msg->type))
 		tx_cause(link, MNCC_MT_REL_REQ, msg->callref, CAUSE_INVALID_CALLREF);
 }
@@ -371,11 +233,11 @@ static void rx_msg(struct mncc_link *link, const uint8_t *buf, size_t len)
 		rx_malformed(link, buf, len);
 		return;
 	}
-	LOG_LINK(link, LOGL_DEBUG, "from MSC: %s\n", msg_str(&msg));
+	LOG_LINK(link, LOGL_DEBUG, "from MSC: %s\n", mncc_link_msg_str(&msg));
 	mc = find_call(link, msg.callref);
 	if (msg.type == MNCC_MT_SETUP_IND && mc) {
 		mncc_link_count(link, MNCC_CTR_RX_DUPLICATE);
-		LOG_LINK(link, LOGL_NOTICE, "%s, but there is such a call already: ignored\n", msg_str(&msg));
+		LOG_LINK(link, LOGL_NOTICE, "%s, but there is such a call already: ignored\n", mncc_link_msg_str(&msg));
 	} else if (msg.type == MNCC_MT_SETUP_IND) {
 		rx_setup_ind(link, &msg);
 	} else if (mc) {
@@ -397,7 +259,7 @@ static void rx_hello(struct mncc_link *link, const uint8_t *buf, size_t len)
 
 static void rx(struct mncc_link *link, const uint8_t *buf, size_t len)
 {
-	trace(WIRE_RX, buf, len);
+	mncc_link_trace(WIRE_RX, buf, len);
 	mncc_link_count(link, MNCC_CTR_RX);
 	if (mncc_link_is_up(link))
 		rx_msg(link, buf, len);
@@ -572,7 +434,7 @@ bool mncc_link_is_up(const struct mncc_link *link)
 
 bool mncc_link_accepts_calls(const struct mncc_link *link)
 {
-	return mncc_link_is_up(link) && !link->refusing && link->txq_len < TXQ_LONG;
+	return mncc_link_is_up(link) && !link->refusing && mncc_link_tx_has_room(link);
 }
 
 const struct mncc_layout *mncc_link_layout(const struct mncc_link *link)

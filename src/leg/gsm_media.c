@@ -213,26 +213,35 @@ static void offer_answered(struct gsm_leg *gl, bool accepted)
 		gsm_services_offer_done(gl, what, accepted);
 }
 
+/* An answer that cannot be used: without it there is no call, but one that is there goes on as it was. */
+static bool bad_answer(struct gsm_leg *gl, const struct cause *why)
+{
+	if (gl->media.offered == GSM_OFFER_SETUP || gl->fi->state != GSM_ST_TALKING) {
+		gsm_leg_release(gl, why);
+		return false;
+	}
+	LOG_GSM(gl, LOGL_NOTICE, "new answer of no use: %s\n", why->text);
+	offer_answered(gl, false);
+	return true;
+}
+
 /*! The SIP side answers (or refuses) what we offered; several times before the call is answered. Returns false if the
  * leg was released because the answer is of no use. */
 bool gsm_media_take_answer(struct gsm_leg *gl, const struct leg_media *media)
 {
+	bool answered = media->kind == LEG_MEDIA_ANSWER, changed = false;
 	struct gsm_remote u;
 	struct cause why;
 
-	if (media->kind != LEG_MEDIA_ANSWER) {
-		offer_answered(gl, false);
-		return true;
+	if (answered && gl->media.remote_hash != token_hash_str(media->sdp)) {
+		if (!gsm_remote_answer(gl, &u, media->sdp, &why))
+			return bad_answer(gl, &why);
+		changed = gsm_remote_remember(gl, &u, media->sdp);
 	}
-	if (gl->media.remote_hash == token_hash_str(media->sdp)) {
-		apply_remote(gl, false, media->sdp);
-	} else if (gsm_remote_answer(gl, &u, media->sdp, &why)) {
-		apply_remote(gl, gsm_remote_remember(gl, &u, media->sdp), media->sdp);
-	} else {
-		gsm_leg_release(gl, &why);
-	}
+	if (answered)
+		apply_remote(gl, changed, media->sdp);
 	if (!gl->leg.released)
-		offer_answered(gl, true);
+		offer_answered(gl, answered);
 	return !gl->leg.released;
 }
 

@@ -154,6 +154,12 @@ static void phone_holds_in_vain(void)
 	sip_peer_expects("ACK");
 	msc_expects(MSC_HOLD_REJ);
 	mgw_heard();
+	btw("it takes it, with an answer that is none");
+	msc_sends(MSC_HOLD_IND);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("200", .sdp = SDP_G711);
+	sip_peer_expects("ACK");
+	msc_expects(MSC_HOLD_REJ);
 	btw("retrieval of what is not held is granted, since that is how it is");
 	msc_sends(MSC_RETRIEVE_IND);
 	msc_expects(MSC_RETRIEVE_CNF);

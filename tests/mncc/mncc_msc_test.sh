@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs mncc_msc_client against a real osmo-msc: mncc_msc_test.sh DIR-OF-THE-BUILT-TESTS
 #
-# Nobody is in its network, so that it needs neither SS7 nor HLR nor media gateway: it goes on trying to reach them at loopback addresses where
-# nobody is. Exit code 77: osmo-msc is not installed.
+# Nobody is in its network, so that it needs neither SS7 nor HLR nor media gateway: it goes on trying to reach them at
+# loopback addresses where nobody is. Exit code 77: osmo-msc is not installed.
 #
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright (C) 2026 the osmo-sipgw authors

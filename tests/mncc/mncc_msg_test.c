@@ -369,7 +369,8 @@ static void truncate_each(const struct mncc_layout *l, uint32_t type)
 		if (*out.sdp && with_sdp < 0)
 			with_sdp = i;
 	}
-	printf("version %u (%u) %s: taken from %d octets on, %d lengths after that refused (an sdp without its NUL), with sdp from %d on\n",
+	printf("version %u (%u) %s: taken from %d octets on, %d lengths after that refused (an sdp "
+	       "without its NUL), with sdp from %d on\n",
 	       l->version, l->mncc_size, get_value_string(mncc_msg_type_names, type), first, holes, with_sdp);
 }
 

@@ -1,5 +1,5 @@
-/* Preloaded into osmo-msc where the kernel has no SCTP (containers): gives it TCP sockets instead, so that it starts. Nobody talks SS7 or SGs to it
- * in this test. */
+/* Preloaded into osmo-msc where the kernel has no SCTP (containers): gives it TCP sockets instead, so that it starts.
+ * Nobody talks SS7 or SGs to it in this test. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 #define _GNU_SOURCE

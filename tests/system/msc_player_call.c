@@ -15,14 +15,10 @@
 
 #define N_BUCKETS 65536
 
-#define CAUSE_NORMAL 16
-#define LOC_USER     0
-#define LOC_NETWORK  1
-
 static struct call *buckets[N_BUCKETS], *dead;
 static unsigned int n_alive;
 static uint32_t last_mo_callref = 0x80000000;
-static uint8_t tx_buf[MSC_SIZE_NEW];
+uint8_t call_tx_buf[MSC_SIZE_NEW];
 
 static struct call **bucket(uint32_t callref)
 {
@@ -38,7 +34,7 @@ static struct call *find(uint32_t callref)
 	return NULL;
 }
 
-static struct call *call_new(uint32_t callref, enum call_state state)
+struct call *call_new(uint32_t callref, enum call_state state)
 {
 	struct call *call = calloc(1, sizeof(*call)), **head = bucket(callref);
 
@@ -63,7 +59,7 @@ static void stop_timers(struct call *call)
 	ptimer_stop(&call->t_script);
 }
 
-static void call_end(struct call *call, const char *by)
+void call_end(struct call *call, const char *by)
 {
 	struct call **pos = bucket(call->callref);
 
@@ -98,7 +94,7 @@ unsigned int calls_alive(void)
 	return n_alive;
 }
 
-static void set_state(struct call *call, enum call_state state)
+void call_set_state(struct call *call, enum call_state state)
 {
 	if (call->state == ST_ACTIVE)
 		totals.active--;
@@ -109,26 +105,26 @@ static void set_state(struct call *call, enum call_state state)
 	call->state = state;
 }
 
-static void tx(struct call *call)
+void call_tx(struct call *call)
 {
-	story(call, "->", tx_buf, NULL);
-	msc_tx(tx_buf);
+	story(call, "->", call_tx_buf, NULL);
+	msc_tx(call_tx_buf);
 }
 
-static void tx_plain(struct call *call, uint32_t type)
+void call_tx_plain(struct call *call, uint32_t type)
 {
-	msc_begin(tx_buf, type, call->callref);
-	tx(call);
+	msc_begin(call_tx_buf, type, call->callref);
+	call_tx(call);
 }
 
-static void tx_cause(struct call *call, uint32_t type, uint32_t location, uint32_t cause)
+void call_tx_cause(struct call *call, uint32_t type, uint32_t location, uint32_t cause)
 {
-	msc_begin(tx_buf, type, call->callref);
-	msc_put_cause(tx_buf, location, cause);
-	tx(call);
+	msc_begin(call_tx_buf, type, call->callref);
+	msc_put_cause(call_tx_buf, location, cause);
+	call_tx(call);
 }
 
-static void note_cause(struct call *call, uint32_t location, uint32_t cause, const char *by)
+void call_note_cause(struct call *call, uint32_t location, uint32_t cause, const char *by)
 {
 	if (call->ended_by)
 		return;
@@ -138,37 +134,37 @@ static void note_cause(struct call *call, uint32_t location, uint32_t cause, con
 }
 
 /* The MSC gives the call up by itself. */
-static void msc_releases(struct call *call, uint32_t location, uint32_t cause)
+void call_msc_releases(struct call *call, uint32_t location, uint32_t cause)
 {
-	note_cause(call, location, cause, "msc");
-	tx_cause(call, MSC_REL_IND, location, cause);
+	call_note_cause(call, location, cause, "msc");
+	call_tx_cause(call, MSC_REL_IND, location, cause);
 	call_end(call, "msc");
 }
 
-static void disconnect(struct call *call, uint32_t location, uint32_t cause, const char *by)
+void call_disconnect(struct call *call, uint32_t location, uint32_t cause, const char *by)
 {
 	if (call->state >= ST_DISC_BY_PHONE)
 		return;
 	stop_timers(call);
-	note_cause(call, location, cause, by);
-	set_state(call, ST_DISC_BY_PHONE);
-	tx_cause(call, MSC_DISC_IND, location, cause);
+	call_note_cause(call, location, cause, by);
+	call_set_state(call, ST_DISC_BY_PHONE);
+	call_tx_cause(call, MSC_DISC_IND, location, cause);
 }
 
-static void phone_hangs_up(void *arg)
+void call_phone_hangs_up(void *arg)
 {
 	struct call *call = arg;
 
-	disconnect(call, LOC_USER, call->mt && call->rule.cause ? call->rule.cause : CAUSE_NORMAL, "phone");
+	call_disconnect(call, LOC_USER, call->mt && call->rule.cause ? call->rule.cause : CAUSE_NORMAL, "phone");
 }
 
 static void guard_expired(void *arg)
 {
 	totals.guard_killed++;
-	msc_releases(arg, LOC_NETWORK, 47);
+	call_msc_releases(arg, LOC_NETWORK, 47);
 }
 
-static void guard_start(struct call *call)
+void call_guard_start(struct call *call)
 {
 	if (opts.guard_ms > 0)
 		ptimer_start(&call->t_guard, opts.guard_ms, guard_expired, call);
@@ -184,16 +180,16 @@ static void script_step(void *arg)
 		return;
 	if (call->digit && *call->digit) {
 		call->script = 1;
-		msc_begin(tx_buf, MSC_START_DTMF_IND, call->callref);
-		msc_put(tx_buf, MSC_O_FIELDS, MSC_F_KEYPAD);
-		msc_put(tx_buf, MSC_O_KEYPAD, (uint8_t)*call->digit++);
+		msc_begin(call_tx_buf, MSC_START_DTMF_IND, call->callref);
+		msc_put(call_tx_buf, MSC_O_FIELDS, MSC_F_KEYPAD);
+		msc_put(call_tx_buf, MSC_O_KEYPAD, (uint8_t)*call->digit++);
 		totals.dtmf_sent++;
-		tx(call);
+		call_tx(call);
 		return;
 	}
 	if (opts.hold_retrieve && call->script < 2) {
 		call->script = 2;
-		tx_plain(call, MSC_HOLD_IND);
+		call_tx_plain(call, MSC_HOLD_IND);
 		return;
 	}
 	call->script = 3;
@@ -201,21 +197,21 @@ static void script_step(void *arg)
 
 static void script_stop_dtmf(void *arg)
 {
-	tx_plain(arg, MSC_STOP_DTMF_IND);
+	call_tx_plain(arg, MSC_STOP_DTMF_IND);
 }
 
 static void script_retrieve(void *arg)
 {
-	tx_plain(arg, MSC_RETRIEVE_IND);
+	call_tx_plain(arg, MSC_RETRIEVE_IND);
 }
 
-static void now_active(struct call *call)
+void call_active(struct call *call)
 {
 	int64_t hangup = call->mt ? opts.hangup_ms : call->stays_open ? -1 : opts.hold_ms;
 
-	set_state(call, ST_ACTIVE);
+	call_set_state(call, ST_ACTIVE);
 	if (hangup >= 0)
-		ptimer_start(&call->t_hangup, hangup, phone_hangs_up, call);
+		ptimer_start(&call->t_hangup, hangup, call_phone_hangs_up, call);
 	if (call->mt)
 		return;
 	call->digit = opts.dtmf;
@@ -223,7 +219,7 @@ static void now_active(struct call *call)
 		ptimer_start(&call->t_script, 100, script_step, call);
 }
 
-static void answered(struct call *call)
+void call_answered(struct call *call)
 {
 	call->answered = true;
 	call->answer_us = now_us();
@@ -231,14 +227,12 @@ static void answered(struct call *call)
 
 /* ---- the radio assignment ---- */
 
-/* osmo-msc from 1.11 on: the message in tx_buf carries SDP, with the port that was reserved before. */
-static void put_sdp(struct call *call, enum msc_offset off, bool all)
+/* osmo-msc from 1.11 on: the message in call_tx_buf carries SDP, with the port that was reserved before. */
+void call_put_sdp(struct call *call, size_t off, bool all)
 {
 	if (opts.new_msc && media_open(call) == 0)
-		media_sdp(call, (char *)tx_buf + off, 1024, all);
+		media_sdp(call, (char *)call_tx_buf + off, 1024, all);
 }
-
-static void mt_phone_answers(void *arg);
 
 static void assigned(void *arg)
 {
@@ -247,28 +241,29 @@ static void assigned(void *arg)
 	call->assigned = true;
 	if (media_open(call) < 0) {
 		tell("no RTP port for 0x%x", call->callref);
-		msc_releases(call, LOC_NETWORK, 47);
+		call_msc_releases(call, LOC_NETWORK, 47);
 		return;
 	}
-	msc_begin(tx_buf, MSC_RTP_CREATE, call->callref);
+	msc_begin(call_tx_buf, MSC_RTP_CREATE, call->callref);
 	if (opts.new_msc) {
-		msc_put_rtp(tx_buf, (struct sockaddr *)&call->local, call->local_len, 0, 0);
-		put_sdp(call, MSC_O_RTP_SDP, false);
+		msc_put_rtp(call_tx_buf, (struct sockaddr *)&call->local, call->local_len, 0, 0);
+		call_put_sdp(call, MSC_O_RTP_SDP, false);
 	} else {
-		msc_put_rtp(tx_buf, (struct sockaddr *)&call->local, call->local_len, opts.codec->pt, opts.codec->pmt);
+		msc_put_rtp(call_tx_buf, (struct sockaddr *)&call->local, call->local_len, opts.codec->pt,
+			    opts.codec->pmt);
 	}
-	tx(call);
+	call_tx(call);
 	/* a phone that wanted to answer meanwhile */
 	if (call->phone_first && call->state == ST_CALL_RECEIVED)
 		mt_phone_answers(call);
 }
 
-static void assign(struct call *call)
+void call_assign(struct call *call)
 {
 	if (call->assigning)
 		return;
 	if (!call->has_bearer) { /* an emergency call: no channel type can be made of nothing */
-		msc_releases(call, LOC_NETWORK, 47);
+		call_msc_releases(call, LOC_NETWORK, 47);
 		return;
 	}
 	call->assigning = true;
@@ -287,38 +282,38 @@ void call_place(bool stays_open)
 	call->stays_open = stays_open;
 	call->has_bearer = !opts.emergency;
 	totals.mo_placed++;
-	msc_begin(tx_buf, MSC_SETUP_IND, call->callref);
+	msc_begin(call_tx_buf, MSC_SETUP_IND, call->callref);
 	if (opts.emergency) {
-		msc_put(tx_buf, MSC_O_FIELDS, MSC_F_EMERGENCY);
-		msc_put(tx_buf, MSC_O_EMERGENCY, 1);
+		msc_put(call_tx_buf, MSC_O_FIELDS, MSC_F_EMERGENCY);
+		msc_put(call_tx_buf, MSC_O_EMERGENCY, 1);
 	} else {
-		msc_put_bearer(tx_buf);
-		msc_put(tx_buf, MSC_O_FIELDS, msc_get(tx_buf, MSC_O_FIELDS) | MSC_F_CCCAP);
-		msc_put(tx_buf, MSC_O_CCCAP, 1);
+		msc_put_bearer(call_tx_buf);
+		msc_put(call_tx_buf, MSC_O_FIELDS, msc_get(call_tx_buf, MSC_O_FIELDS) | MSC_F_CCCAP);
+		msc_put(call_tx_buf, MSC_O_CCCAP, 1);
 	}
 	if (*opts.called)
-		msc_put_number(tx_buf, MSC_O_CALLED, MSC_F_CALLED, opts.called, opts.called_type, 1);
-	msc_put_number(tx_buf, MSC_O_CALLING, MSC_F_CALLING, opts.calling, 0, 0);
-	msc_put(tx_buf, opts.clir ? MSC_O_CLIR_INV : MSC_O_CLIR_SUP, 1);
-	memcpy(tx_buf + MSC_O_IMSI, opts.imsi, strnlen(opts.imsi, 15));
-	put_sdp(call, MSC_O_SDP, true);
-	guard_start(call);
+		msc_put_number(call_tx_buf, MSC_O_CALLED, MSC_F_CALLED, opts.called, opts.called_type, 1);
+	msc_put_number(call_tx_buf, MSC_O_CALLING, MSC_F_CALLING, opts.calling, 0, 0);
+	msc_put(call_tx_buf, opts.clir ? MSC_O_CLIR_INV : MSC_O_CLIR_SUP, 1);
+	memcpy(call_tx_buf + MSC_O_IMSI, opts.imsi, strnlen(opts.imsi, 15));
+	call_put_sdp(call, MSC_O_SDP, true);
+	call_guard_start(call);
 	if (opts.abandon_ms >= 0)
-		ptimer_start(&call->t_hangup, opts.abandon_ms, phone_hangs_up, call);
-	tx(call);
+		ptimer_start(&call->t_hangup, opts.abandon_ms, call_phone_hangs_up, call);
+	call_tx(call);
 }
 
 static void rx_call_proc(struct call *call, const uint8_t *msg)
 {
 	if (msc_get(msg, MSC_O_FIELDS) & MSC_F_BEARER)
 		call->has_bearer = true;
-	set_state(call, ST_MO_PROC);
-	assign(call);
+	call_set_state(call, ST_MO_PROC);
+	call_assign(call);
 }
 
 static void rx_alert(struct call *call, const uint8_t *msg)
 {
-	set_state(call, ST_DELIVERED);
+	call_set_state(call, ST_DELIVERED);
 }
 
 static void rx_progress(struct call *call, const uint8_t *msg)
@@ -330,162 +325,34 @@ static void connect_ack(void *arg)
 {
 	struct call *call = arg;
 
-	now_active(call);
-	tx_plain(call, MSC_SETUP_COMPL_IND);
+	call_active(call);
+	call_tx_plain(call, MSC_SETUP_COMPL_IND);
 }
 
 static void rx_setup_rsp(struct call *call, const uint8_t *msg)
 {
 	ptimer_stop(&call->t_hangup); /* the caller that would have given up */
-	answered(call);
-	set_state(call, ST_CONNECT_IND);
+	call_answered(call);
+	call_set_state(call, ST_CONNECT_IND);
 	if (opts.ack_ms <= 0)
 		connect_ack(call);
 	else
 		ptimer_start(&call->t_step, opts.ack_ms, connect_ack, call);
 }
 
-/* ---- MT: a phone is called ---- */
-
-static void mt_phone_answers(void *arg)
+void call_refuse(uint32_t callref, uint32_t cause)
 {
-	struct call *call = arg;
-
-	/* a phone sends no CC message while its assignment runs */
-	if (call->rule.behaviour != MT_ANSWER_FIRST && !call->assigned) {
-		call->phone_first = true;
-		return;
-	}
-	answered(call);
-	set_state(call, ST_CONNECT_REQUEST);
-	msc_begin(tx_buf, MSC_SETUP_CNF, call->callref);
-	msc_put_number(tx_buf, MSC_O_CONNECTED, MSC_F_CONNECTED, call->rule.number, 0, 0);
-	memcpy(tx_buf + MSC_O_IMSI, opts.imsi, strnlen(opts.imsi, 15));
-	put_sdp(call, MSC_O_SDP, !call->assigned);
-	tx(call);
-	if (call->rule.behaviour == MT_ANSWER_FIRST)
-		assign(call);
+	msc_begin(call_tx_buf, MSC_REL_IND, callref);
+	msc_put_cause(call_tx_buf, LOC_NETWORK, cause);
+	story(NULL, "->", call_tx_buf, NULL);
+	msc_tx(call_tx_buf);
 }
 
-/* T301 in osmo-msc */
-static void mt_gives_up(void *arg)
-{
-	struct call *call = arg;
-
-	disconnect(call, LOC_NETWORK, call->rule.cause ? call->rule.cause : 18, "msc");
-}
-
-static void mt_rings(struct call *call)
-{
-	set_state(call, ST_CALL_RECEIVED);
-	msc_begin(tx_buf, MSC_ALERT_IND, call->callref);
-	put_sdp(call, MSC_O_SDP, true);
-	tx(call);
-	if (call->rule.behaviour != MT_ANSWER_FIRST)
-		assign(call);
-	if (call->state != ST_CALL_RECEIVED)
-		return;
-	switch (call->rule.behaviour) {
-	case MT_ANSWER:
-	case MT_ANSWER_FIRST:
-		ptimer_start(&call->t_step, opts.ring_ms, mt_phone_answers, call);
-		break;
-	case MT_DECLINE:
-		ptimer_start(&call->t_step, opts.ring_ms, phone_hangs_up, call);
-		break;
-	case MT_NOANSWER:
-		ptimer_start(&call->t_step, opts.ring_ms, mt_gives_up, call);
-		break;
-	default:
-		break;
-	}
-}
-
-static void mt_paged(void *arg)
-{
-	struct call *call = arg;
-	uint32_t cause = call->rule.cause;
-
-	switch (call->rule.behaviour) {
-	case MT_BUSY:
-		msc_releases(call, LOC_USER, cause ? cause : 17);
-		return;
-	case MT_REJECT: /* RELEASE COMPLETE instead of CALL CONFIRMED */
-		note_cause(call, LOC_USER, cause ? cause : 21, "phone");
-		tx_cause(call, MSC_REJ_IND, LOC_USER, call->cause);
-		call_end(call, "phone");
-		return;
-	case MT_ABSENT:
-		msc_releases(call, LOC_NETWORK, cause ? cause : 27);
-		return;
-	default:
-		break;
-	}
-	set_state(call, ST_MT_CONFIRMED);
-	msc_begin(tx_buf, MSC_CALL_CONF_IND, call->callref);
-	msc_put_bearer(tx_buf);
-	msc_put(tx_buf, MSC_O_FIELDS, msc_get(tx_buf, MSC_O_FIELDS) | MSC_F_CCCAP);
-	msc_put(tx_buf, MSC_O_CCCAP, 1);
-	memcpy(tx_buf + MSC_O_IMSI, opts.imsi, strnlen(opts.imsi, 15));
-	tx(call);
-	if (call->rule.behaviour != MT_CONFIRM_ONLY)
-		mt_rings(call);
-}
-
-static struct mt_rule rule_for(const char *number)
-{
-	struct mt_rule rule = {};
-
-	for (unsigned int i = 0; i < opts.n_rules; i++) {
-		if (!opts.rules[i].number[0] || strcmp(opts.rules[i].number, number) == 0) {
-			rule = opts.rules[i];
-			break;
-		}
-	}
-	memcpy(rule.number, number, strnlen(number, sizeof(rule.number) - 1) + 1);
-	return rule;
-}
-
-static void refuse(uint32_t callref, uint32_t cause)
-{
-	msc_begin(tx_buf, MSC_REL_IND, callref);
-	msc_put_cause(tx_buf, LOC_NETWORK, cause);
-	story(NULL, "->", tx_buf, NULL);
-	msc_tx(tx_buf);
-}
-
-static void rx_setup_req(const uint8_t *msg)
-{
-	uint32_t callref = msc_get(msg, MSC_O_CALLREF);
-	const char *number = (const char *)msg + MSC_O_CALLED + MSC_O_NUM_DIGITS;
-	struct call *call;
-
-	/* by IMSI: the number is empty and the rule is looked up by the IMSI */
-	if (!(msc_get(msg, MSC_O_FIELDS) & MSC_F_CALLED) || !*number)
-		number = (const char *)msg + MSC_O_IMSI;
-	if (!*number) {
-		refuse(callref, 28);
-		return;
-	}
-	call = call_new(callref, ST_CALL_PRESENT);
-	call->mt = true;
-	call->has_bearer = true;
-	call->rule = rule_for(number);
-	totals.mt_calls++;
-	guard_start(call);
-	if (call->rule.behaviour == MT_UNKNOWN)
-		msc_releases(call, LOC_NETWORK, call->rule.cause ? call->rule.cause : 18);
-	else if (call->rule.behaviour == MT_SILENT)
-		return;
-	else if (opts.page_ms <= 0)
-		mt_paged(call);
-	else
-		ptimer_start(&call->t_step, opts.page_ms, mt_paged, call);
-}
+/* ---- MT: the rest of it is in msc_player_mt.c ---- */
 
 static void rx_setup_compl(struct call *call, const uint8_t *msg)
 {
-	now_active(call);
+	call_active(call);
 }
 
 /* ---- both ---- */
@@ -494,7 +361,7 @@ static void rx_disc_done(void *arg)
 {
 	struct call *call = arg;
 
-	tx_cause(call, MSC_REL_IND, LOC_USER, CAUSE_NORMAL);
+	call_tx_cause(call, MSC_REL_IND, LOC_USER, CAUSE_NORMAL);
 	call_end(call, "gw");
 }
 
@@ -504,14 +371,14 @@ static void gw_cause(struct call *call, const uint8_t *msg)
 
 	if (msc_get(msg, MSC_O_FIELDS) & MSC_F_CAUSE)
 		cause = msc_get(msg, MSC_O_CAUSE + MSC_O_CAUSE_VALUE);
-	note_cause(call, msc_get(msg, MSC_O_CAUSE), cause & 0x7f, "gw");
+	call_note_cause(call, msc_get(msg, MSC_O_CAUSE), cause & 0x7f, "gw");
 }
 
 static void rx_disc(struct call *call, const uint8_t *msg)
 {
 	gw_cause(call, msg);
 	stop_timers(call);
-	set_state(call, ST_DISC_BY_GW);
+	call_set_state(call, ST_DISC_BY_GW);
 	if (opts.rel_ms <= 0)
 		rx_disc_done(call);
 	else
@@ -522,7 +389,7 @@ static void rx_rel_done(void *arg)
 {
 	struct call *call = arg;
 
-	tx_cause(call, MSC_REL_CNF, 2, call->cause);
+	call_tx_cause(call, MSC_REL_CNF, 2, call->cause);
 	call_end(call, "gw");
 }
 
@@ -530,7 +397,7 @@ static void rx_rel(struct call *call, const uint8_t *msg)
 {
 	gw_cause(call, msg);
 	stop_timers(call);
-	set_state(call, ST_REL_BY_GW);
+	call_set_state(call, ST_REL_BY_GW);
 	if (opts.rel_ms <= 0)
 		rx_rel_done(call);
 	else
@@ -623,7 +490,7 @@ static void rx_rtp(struct call *call, uint32_t type, const uint8_t *msg)
 	uint32_t callref = msc_get(msg, MSC_O_CALLREF);
 
 	if (call && type == MSC_RTP_CREATE) {
-		assign(call);
+		call_assign(call);
 		return;
 	}
 	if (call && type == MSC_RTP_CONNECT && call->assigned) {
@@ -632,14 +499,14 @@ static void rx_rtp(struct call *call, uint32_t type, const uint8_t *msg)
 	}
 	/* the error answer: the same message with no address */
 	totals.unexpected++;
-	msc_begin(tx_buf, type, callref);
-	story(call, "->", tx_buf, NULL);
-	msc_tx(tx_buf);
+	msc_begin(call_tx_buf, type, callref);
+	story(call, "->", call_tx_buf, NULL);
+	msc_tx(call_tx_buf);
 }
 
 static void rx_signal(struct call *call, uint32_t type, const uint8_t *msg)
 {
-	guard_start(call);
+	call_guard_start(call);
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
 		if (requests[i].type != type || !(requests[i].states & (1u << call->state)))
 			continue;
@@ -676,10 +543,10 @@ void call_rx(const uint8_t *buf, size_t len)
 	} else if (call) {
 		rx_signal(call, type, buf);
 	} else if (type == MSC_SETUP_REQ) {
-		rx_setup_req(buf);
+		mt_rx_setup_req(buf);
 	} else {
 		totals.unknown_callref++;
-		refuse(msc_get(buf, MSC_O_CALLREF), 81);
+		call_refuse(msc_get(buf, MSC_O_CALLREF), 81);
 	}
 }
 
@@ -707,7 +574,7 @@ void calls_lost(void)
 static void hangup_open(struct call *call)
 {
 	if (call->stays_open && call->state == ST_ACTIVE)
-		phone_hangs_up(call);
+		call_phone_hangs_up(call);
 }
 
 void calls_hangup_open(void)

@@ -217,10 +217,10 @@ void media_sdp(const struct call *call, char *buf, size_t len, bool all)
 		n_maps += snprintf(maps + n_maps, sizeof(maps) - n_maps, "a=rtpmap:%u %s\r\n%s", c->pt, c->rtpmap,
 				   c->fmtp);
 	}
-	snprintf(
-		buf, len,
-		"v=0\r\no=OsmoMSC 0 0 IN IP%c %s\r\ns=GSM Call\r\nc=IN IP%c %s\r\nt=0 0\r\nm=audio %u RTP/AVP%s\r\n%sa=ptime:20\r\n",
-		ipv, opts.rtp_ip, ipv, opts.rtp_ip, port_of(&call->local), pts, maps);
+	snprintf(buf, len,
+		 "v=0\r\no=OsmoMSC 0 0 IN IP%c %s\r\ns=GSM Call\r\nc=IN IP%c %s\r\nt=0 0\r\n"
+		 "m=audio %u RTP/AVP%s\r\n%sa=ptime:20\r\n",
+		 ipv, opts.rtp_ip, ipv, opts.rtp_ip, port_of(&call->local), pts, maps);
 }
 
 /* osmo-msc from 1.11 on reads SDP first, and the address beside it only where SDP has none. */

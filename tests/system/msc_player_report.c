@@ -207,8 +207,10 @@ void report_call(const struct call *call)
 	if (!report)
 		return;
 	fprintf(report,
-		"{\"call\":\"0x%x\",\"dir\":\"%s\",\"number\":\"%s\",\"result\":\"%s\",\"ended_by\":\"%s\",\"cause\":%u,\"location\":%u,"
-		"\"setup_ms\":%.3f,\"rtp_tx\":%u,\"rtp_rx\":%u,\"rtp_rx_early\":%u,\"rtp_intact\":%u,\"rtp_echo\":%u,\"rtp_bad\":%u,"
+		"{\"call\":\"0x%x\",\"dir\":\"%s\",\"number\":\"%s\",\"result\":\"%s\",\"ended_by\":\"%s\","
+		"\"cause\":%u,\"location\":%u,"
+		"\"setup_ms\":%.3f,\"rtp_tx\":%u,\"rtp_rx\":%u,\"rtp_rx_early\":%u,"
+		"\"rtp_intact\":%u,\"rtp_echo\":%u,\"rtp_bad\":%u,"
 		"\"rtp_lost\":%u}\n",
 		call->callref, call->mt ? "mt" : "mo", call->mt ? call->rule.number : opts.called, result,
 		call->ended_by, call->cause, call->location, setup_us / 1000.0, call->m.tx, call->m.rx,
@@ -255,14 +257,14 @@ void report_mark(const char *name)
 {
 	char line[512];
 
-	snprintf(
-		line, sizeof(line),
-		"{\"mark\":\"%s\",\"t_us\":%llu,\"cpu_us\":%llu,\"rss_kb\":%lu,\"mo_placed\":%llu,\"active\":%llu,\"alive\":%u,"
-		"\"answered\":%llu,\"failed\":%llu}\n",
-		name, (unsigned long long)now_us(), opts.watch_pid ? (unsigned long long)watch_cpu_us() : 0,
-		opts.watch_pid ? watch_rss_kb() : 0, (unsigned long long)totals.mo_placed,
-		(unsigned long long)totals.active, calls_alive(), (unsigned long long)totals.answered,
-		(unsigned long long)totals.failed);
+	snprintf(line, sizeof(line),
+		 "{\"mark\":\"%s\",\"t_us\":%llu,\"cpu_us\":%llu,\"rss_kb\":%lu,"
+		 "\"mo_placed\":%llu,\"active\":%llu,\"alive\":%u,"
+		 "\"answered\":%llu,\"failed\":%llu}\n",
+		 name, (unsigned long long)now_us(), opts.watch_pid ? (unsigned long long)watch_cpu_us() : 0,
+		 opts.watch_pid ? watch_rss_kb() : 0, (unsigned long long)totals.mo_placed,
+		 (unsigned long long)totals.active, calls_alive(), (unsigned long long)totals.answered,
+		 (unsigned long long)totals.failed);
 	if (report) {
 		fputs(line, report);
 		fflush(report);

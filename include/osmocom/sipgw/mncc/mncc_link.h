@@ -26,15 +26,16 @@ struct mncc_call_ops {
 struct mncc_call {
 	struct hlist_node node;
 	struct llist_head entry;
-	struct mncc_link *link;		/*!< NULL: not attached */
+	struct mncc_link *link; /*!< NULL: not attached */
 	uint32_t callref;
 	const struct mncc_call_ops *ops;
 };
 
 /*! What the user of the link wants to hear. */
 struct mncc_link_ops {
-	/*! MNCC_SETUP_IND: a call from a phone. Returns false if it was not taken (the link then refuses it: cause 47). Not asked while
-	 * mncc_link_accepts_calls() says no: the link refuses by itself, cause 41 (mncc_link_refuse_calls()) or 42 (transmit queue). */
+	/*! MNCC_SETUP_IND: a call from a phone. Returns false if it was not taken (the link then refuses it: cause 47).
+	 * Not asked while mncc_link_accepts_calls() says no: the link refuses by itself, cause 41
+	 * (mncc_link_refuse_calls()) or 42 (transmit queue). */
 	bool (*setup_ind)(struct mncc_link *link, const struct mncc_msg *msg, void *data);
 	/*! The link came up (HELLO accepted) or went down. May be NULL. */
 	void (*state)(struct mncc_link *link, bool up, void *data);
@@ -42,31 +43,42 @@ struct mncc_link_ops {
 };
 
 enum mncc_link_state {
-	MNCC_LINK_ST_DOWN,	/*!< waiting before the next try */
-	MNCC_LINK_ST_CONNECTING, /*!< connect(2) under way (a full listen queue) */
-	MNCC_LINK_ST_HELLO,	/*!< connected, the MSC has not said HELLO yet */
+	MNCC_LINK_ST_DOWN,	 /*!< waiting before the next try */
+	MNCC_LINK_ST_CONNECTING, /*!< the MSC does not accept (its listen queue is full): waiting as well */
+	MNCC_LINK_ST_HELLO,	 /*!< connected, the MSC has not said HELLO yet */
 	MNCC_LINK_ST_UP,
 };
 
 enum mncc_link_ctr {
-	MNCC_CTR_RX, MNCC_CTR_TX, MNCC_CTR_RX_MALFORMED, MNCC_CTR_RX_UNKNOWN_CALLREF, MNCC_CTR_TX_DELAYED, MNCC_CTR_TX_REFUSED,
-	MNCC_CTR_CONNECTS, MNCC_CTR_DISCONNECTS, MNCC_CTR_RX_DUPLICATE, MNCC_CTR_CALLS_REFUSED,
+	MNCC_CTR_RX,
+	MNCC_CTR_TX,
+	MNCC_CTR_RX_MALFORMED,
+	MNCC_CTR_RX_UNKNOWN_CALLREF,
+	MNCC_CTR_TX_DELAYED,
+	MNCC_CTR_TX_REFUSED,
+	MNCC_CTR_CONNECTS,
+	MNCC_CTR_DISCONNECTS,
+	MNCC_CTR_RX_DUPLICATE,
+	MNCC_CTR_CALLS_REFUSED,
 };
 
 struct mncc_link *mncc_link_alloc(void *ctx, const struct mncc_link_ops *ops);
-void mncc_link_start(struct mncc_link *link);	/*!< begin to connect */
-void mncc_link_stop(struct mncc_link *link);	/*!< flush what is queued as far as the socket takes it, close, stay closed */
+void mncc_link_start(struct mncc_link *link); /*!< begin to connect */
+/*! Flush what is queued as far as the socket takes it, close, stay closed. */
+void mncc_link_stop(struct mncc_link *link);
 /*! From now on answer each MNCC_SETUP_IND with cause 41, since we are stopping. Calls that are there go on. */
 void mncc_link_refuse_calls(struct mncc_link *link, bool refuse);
-void mncc_link_set_path(struct mncc_link *link, const char *path); /*!< takes effect on the next connect; reconnects if it differs */
+/*! A path that differs from the present one connects anew, at once. */
+void mncc_link_set_path(struct mncc_link *link, const char *path);
 const char *mncc_link_path(const struct mncc_link *link);
 bool mncc_link_is_up(const struct mncc_link *link);
 /*! Can a new call be carried? False while down and while the transmit queue is long. */
 bool mncc_link_accepts_calls(const struct mncc_link *link);
 const struct mncc_layout *mncc_link_layout(const struct mncc_link *link); /*!< NULL while down */
 
-/*! Send. Queued when the socket is full, in order. Returns 0, -ENOTCONN, -EMSGSIZE (sdp too long), -ENOBUFS (queue long: SETUP_REQ only; and
- * anything once the MSC has not read for so long that 16 messages per call and 8192 more are waiting). */
+/*! Send. Queued when the socket is full, in order. Returns 0, -ENOTCONN, -EMSGSIZE (sdp too long), -ENOBUFS (queue
+ * long: SETUP_REQ only; and anything once the MSC has not read for so long that 16 messages per call and 8192 more are
+ * waiting). */
 int mncc_link_tx(struct mncc_link *link, const struct mncc_msg *msg);
 
 /*! Hear about \a callref from now on; 0 picks a free one for an MT call (1..0x1fffffff). Returns 0 or -EEXIST. */
@@ -77,10 +89,10 @@ void mncc_call_detach(struct mncc_call *mc);
 struct mncc_link_info {
 	enum mncc_link_state state;
 	const char *path;
-	const struct mncc_layout *layout;	/*!< NULL unless up */
+	const struct mncc_layout *layout; /*!< NULL unless up */
 	unsigned int n_calls, queue_len, queue_max_seen;
-	uint64_t since_ms;			/*!< how long in this state */
-	const char *last_error;			/*!< why it was lost or could not connect last time, "" if never */
+	uint64_t since_ms;	/*!< how long in this state */
+	const char *last_error; /*!< why it was lost or could not connect last time, "" if never */
 };
 void mncc_link_get_info(const struct mncc_link *link, struct mncc_link_info *info);
 struct rate_ctr_group *mncc_link_ctrs(const struct mncc_link *link);

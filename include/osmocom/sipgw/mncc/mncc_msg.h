@@ -22,20 +22,30 @@ struct mncc_number {
 
 struct mncc_bearer_cap {
 	uint8_t transfer, mode, coding, radio, speech_ctm;
-	int8_t speech_ver[8];	/*!< 3GPP TS 24.008 10.5.4.5: 0 FR1, 1 HR1, 2 FR2 (EFR), 4 FR3 (AMR), 5 HR3 (AMR), 6 FR4, 8 FR5 (AMR-WB), 11 HR6; ends with -1 */
+	/*! 3GPP TS 24.008 10.5.4.5: 0 FR1, 1 HR1, 2 FR2 (EFR), 4 FR3 (AMR), 5 HR3 (AMR), 6 FR4, 8 FR5 (AMR-WB), 11 HR6;
+	 * ends with -1 */
+	int8_t speech_ver[8];
 };
 
 /*! One message, both kinds (signalling and RTP). Only what fields says is valid; RTP members only in MNCC_RTP_*. */
 struct mncc_msg {
-	uint32_t type;		/*!< enum mncc_msg_type */
+	uint32_t type; /*!< enum mncc_msg_type */
 	uint32_t callref;
-	uint32_t fields;	/*!< enum mncc_field */
+	uint32_t fields; /*!< enum mncc_field */
 	struct mncc_bearer_cap bearer_cap;
 	struct mncc_number called, calling, redirecting, connected;
-	struct { uint8_t location, coding, value; } cause;
-	struct { uint8_t coding, location, descr; } progress;
-	struct { bool dtmf, pcp; } cccap;
-	struct { bool sup, inv; } clir;
+	struct {
+		uint8_t location, coding, value;
+	} cause;
+	struct {
+		uint8_t coding, location, descr;
+	} progress;
+	struct {
+		bool dtmf, pcp;
+	} cccap;
+	struct {
+		bool sup, inv;
+	} clir;
 	char keypad;
 	uint8_t notify;
 	bool emergency;
@@ -43,9 +53,10 @@ struct mncc_msg {
 	uint8_t gcr[16];
 	bool has_gcr;
 	/* RTP messages */
-	struct osmo_sockaddr addr;	/*!< family AF_UNSPEC: none */
+	struct osmo_sockaddr addr; /*!< family AF_UNSPEC: none */
 	uint32_t payload_type, payload_msg_type;
-	/*! Decoded: points into the buffer, "" if empty. To encode: NUL-terminated, shorter than MNCC_SDP_LEN, NULL for none. */
+	/*! Decoded: points into the buffer, "" if empty. To encode: NUL-terminated, shorter than MNCC_SDP_LEN, NULL for
+	 * none. */
 	const char *sdp;
 };
 

@@ -227,6 +227,7 @@ void sip_session_tx_bye(struct sip_session *s, uint8_t q850);
 /* sip_session_uac.c */
 int sip_uac_start(struct sip_session *s, const struct sip_invite *inv, struct sip_tx *tx);
 void sip_uac_free(struct sip_session *s);
+void sip_uac_give_up(struct sip_session *s);
 void sip_uac_cancel(struct sip_session *s, uint8_t q850);
 int sip_uac_accept(struct sip_session *s, const struct sip_session_rx *rx);
 void sip_uac_early(struct sip_session *s, const struct sip_session_rx *rx);

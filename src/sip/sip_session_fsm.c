@@ -49,7 +49,7 @@ static void end_told(struct sip_session *s, const struct sip_session_info *info)
 
 static void close_by_bye(struct sip_session *s, uint8_t q850)
 {
-	sip_uac_free(s);
+	sip_uac_give_up(s);
 	sip_uas_free(s);
 	sip_session_drop_infos(s);
 	state_chg(s, SIP_SESSION_CLOSING);
@@ -216,6 +216,7 @@ static void st_confirmed(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 
 	switch (event) {
 	case SIP_SESSION_EV_BYE:
+		sip_uac_give_up(s);
 		end_told(s, data);
 		break;
 	case SIP_SESSION_EV_LOST:

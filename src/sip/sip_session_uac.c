@@ -54,6 +54,15 @@ void sip_uac_free(struct sip_session *s)
 	TALLOC_FREE(s->out);
 }
 
+/*! Forget a re-INVITE that may still be pending when its call ends. It is cancelled, lest its transaction wait for
+ * timer C. */
+void sip_uac_give_up(struct sip_session *s)
+{
+	if (s->out && s->out->trx)
+		sip_trx_cancel(s->out->trx, NULL);
+	sip_uac_free(s);
+}
+
 /* ---- forks ---- */
 
 static struct sip_fork *fork_find(const struct sip_session *s, const char *remote_tag)

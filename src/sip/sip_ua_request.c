@@ -68,12 +68,18 @@ struct sip_session *sip_ua_session_by_request(const struct sip_ua *ua, const str
 
 bool sip_ua_refuse_extension(struct sip_trx *trx, const struct sip_msg *req, const char *to_tag)
 {
-	const char *require = sip_msg_header(req, "Require", 0);
-	char more[256];
+	const char *require;
+	char more[512] = "";
+	size_t len = 0;
+	unsigned int i;
 
-	if (!require || !require[0])
+	for (i = 0; (require = sip_msg_header(req, "Require", i)); i++) {
+		if (require[0] && len < sizeof(more))
+			len += snprintf(more + len, sizeof(more) - len, "%s%s", len ? ", " : "Unsupported: ", require);
+	}
+	if (!len)
 		return false;
-	snprintf(more, sizeof(more) - 2, "Unsupported: %s", require);
+	more[OSMO_MIN(len, sizeof(more) - 3)] = '\0';
 	strcat(more, "\r\n");
 	sip_tx_respond(trx, req, 420, to_tag, more);
 	return true;

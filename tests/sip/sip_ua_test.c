@@ -105,7 +105,7 @@ static void test_invites(void)
 	fake_call_ack_failure(&call);
 
 	btw("extensions that we do not have");
-	refused("420 INVITE", "1", "Require: 100rel, precondition\r\n", "application/sdp", PBX_SDP);
+	refused("420 INVITE", "1", "Require: 100rel, precondition\r\nRequire: gruu\r\n", "application/sdp", PBX_SDP);
 	show("Unsupported");
 
 	btw("bodies that we do not understand; one that need not be understood");

@@ -65,6 +65,7 @@ struct mgw_path {
 	struct llist_head sweeps;
 	unsigned int n_sweeps;
 	uint32_t last_nr;	/*!< number in the name of the endpoint that it gave out last, 0: its names have none */
+	uint32_t highest_nr;	/*!< the highest one that it gave us */
 	bool closed;
 };
 
@@ -123,7 +124,8 @@ void mgw_audit_schedule(struct mgw *mgw);
 
 /* ---- mgw_sweep.c: endpoints that were created, but whose name got lost */
 
-void mgw_sweep_add(struct mgw_path *path, uint64_t call_id);
+void mgw_sweep_add(struct mgw_path *path, uint64_t call_id, const struct mgcp_msg *rsp);
+void mgw_sweep_spare(struct mgw_path *path, uint32_t nr);
 void mgw_sweep_stop(struct mgw_path *path);
 uint32_t mgw_sweep_nr(const struct mgw *mgw, const char *name);
 

@@ -156,7 +156,7 @@ static void remember(const struct mgcp_trx *trx, const struct mgcp_msg *rsp)
 	if (!trx->is_wildcard_crcx)
 		return;
 	if (trx->n_sent > 1)
-		trx->trxs->ops->unheard(trx->trxs->priv, trx->call_id);
+		trx->trxs->ops->unheard(trx->trxs->priv, trx->call_id, rsp);
 	mgcp_zombie_add(&trx->trxs->zombies, &(struct mgcp_zombie){
 						     .call_id = trx->call_id,
 						     .until_ms = mgcp_now_ms() + timer_ms(mgcp_tdefs, T_MGCP_HIST),

@@ -65,7 +65,8 @@ static const struct rate_ctr_group_desc mgw_ctrg_desc = {
 
 static void schedule_keepalive(struct mgw *mgw)
 {
-	/* opening a socket again and again is a noisy business in the library's log, so that is done at the slower pace */
+	/* opening a socket again and again is a noisy business in the library's log, so that is done at the slower pace
+	 */
 	bool slow = mgw->state == MGW_ST_UP || !mgw->path;
 	unsigned long ms = timer_ms(mgcp_tdefs, slow ? T_MGCP_KEEPALIVE : T_MGCP_PROBE);
 

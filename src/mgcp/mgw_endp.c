@@ -126,6 +126,16 @@ struct mgw_endp *mgw_endp_find(struct mgw_path *path, struct mgcp_text name)
 	return found;
 }
 
+/* For the search of others like it. */
+static void note_nr(struct mgw_endp *endp)
+{
+	struct mgw_path *path = endp->path;
+
+	path->last_nr = mgw_sweep_nr(endp->mgw, endp->name);
+	path->highest_nr = OSMO_MAX(path->highest_nr, path->last_nr);
+	mgw_sweep_spare(path, path->last_nr);
+}
+
 /*! The gateway says which endpoint it is. \returns false if it says it in a way that cannot be used. */
 bool mgw_endp_set_name(struct mgw_endp *endp, struct mgcp_text name)
 {
@@ -137,7 +147,7 @@ bool mgw_endp_set_name(struct mgw_endp *endp, struct mgcp_text name)
 	if (!name.len || !mgcp_text_copy(endp->name, sizeof(endp->name), name))
 		return false;
 	hash_add(endp->mgw->by_name, &endp->by_name, name_hash(name));
-	endp->path->last_nr = mgw_sweep_nr(endp->mgw, endp->name);
+	note_nr(endp);
 	return true;
 }
 

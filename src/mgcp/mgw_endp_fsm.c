@@ -249,16 +249,35 @@ static const char *read_local(struct mgw_conn_state *c, struct mgcp_text body, b
 	return NULL;
 }
 
-/* Another call has an endpoint that we believed to be ours: the gateway was restarted in between. */
+/* The gateway gave the name of one that we are deleting to the next call, so that one is gone. Its DLCX must not be
+ * repeated: osmo-mgw remembers only the last command to an endpoint, and would carry out a repetition of the new call's
+ * once more. */
+static void forget(struct mgw_endp *endp)
+{
+	if (endp->state == ENDP_ST_REPORTING)
+		return;
+	if (endp->state == ENDP_ST_PARKED)
+		endp->mgw->n_parked--;
+	mgcp_trx_cancel(endp->trx);
+	endp->trx = NULL;
+	state_chg(endp, ENDP_ST_DELETE);
+	free_later(endp);
+}
+
+/* A new endpoint has the name of one that we know. If that is in use, the gateway was restarted in between. */
 static void name_taken(struct mgw_endp *endp, struct mgcp_text name)
 {
 	struct mgw_endp *other = mgw_endp_find(endp->path, name);
 
-	if (!other || other->ending)
+	if (!other)
 		return;
-	MGW_COUNT(endp->mgw, MGW_CTR_RESTART);
-	mgw_endp_lost(other, CAUSE_TEMP_FAILURE, "the gateway gave the endpoint to another call: was it restarted?");
-	mgw_audit_all(endp->mgw, "it gave an endpoint away that was in use");
+	if (!other->ending) {
+		MGW_COUNT(endp->mgw, MGW_CTR_RESTART);
+		mgw_endp_lost(other, CAUSE_TEMP_FAILURE,
+			      "the gateway gave the endpoint to another call: was it restarted?");
+		mgw_audit_all(endp->mgw, "it gave an endpoint away that was in use");
+	}
+	forget(other);
 }
 
 /* The answer to CRCX says what it created (RFC 3435 2.3.5). */
@@ -315,6 +334,8 @@ static void refused(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 	enum mgcp_advice advice = endp->name[0] ? code->on_live : code->on_new;
 	bool check = endp->state == ENDP_ST_CHECK;
 
+	/* a CRCX may have been carried out, and its repetition refused since there is no room for two */
+	endp->unsure |= !endp->conns[endp->conn].id[0];
 	mgw_note_error(endp->mgw, rsp->code, rsp->comment);
 	LOG_ENDP(endp, LOGL_NOTICE, "refused: %u %s\n", rsp->code, code->text);
 	if (endp->ending) {

@@ -86,9 +86,9 @@ static void path_orphan(void *priv, const char *call_id, const struct mgcp_msg *
 	mgw_path_delete(path, call_id, rsp);
 }
 
-static void path_unheard(void *priv, uint64_t call_id)
+static void path_unheard(void *priv, uint64_t call_id, const struct mgcp_msg *rsp)
 {
-	mgw_sweep_add(priv, call_id);
+	mgw_sweep_add(priv, call_id, rsp);
 }
 
 static const struct mgcp_trx_ops path_trx_ops = {

@@ -94,7 +94,7 @@ static void orphan(void *priv, const char *call_id, const struct mgcp_msg *rsp)
 	       rsp->params[MGCP_PARAM_Z].s, (int)rsp->params[MGCP_PARAM_I].len, rsp->params[MGCP_PARAM_I].s);
 }
 
-static void unheard(void *priv, uint64_t call_id)
+static void unheard(void *priv, uint64_t call_id, const struct mgcp_msg *rsp)
 {
 	printf("  call %llX may have more endpoints\n", (unsigned long long)call_id);
 }

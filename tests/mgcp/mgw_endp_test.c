@@ -331,7 +331,7 @@ static void test_bad_answers(void)
 
 	btw("200 to CRCX without a connection id: whatever there is, is deleted by the call's id");
 	begin();
-	f.raw_answer = "200 %u OK\r\nZ: rtpbridge/3f@mgw\r\n\r\nv=0\r\n";
+	f.raw_answer = "200 %u OK\r\nZ: rtpbridge/7@mgw\r\n\r\nv=0\r\n";
 	want(MGW_CONN_CORE, SDP_CODEC_GSM_FR, NULL, 0);
 	pump();
 	end();
@@ -358,18 +358,18 @@ static void test_bad_answers(void)
 
 	btw("no, bad, or useless session descriptions");
 	begin();
-	f.raw_answer = "200 %u OK\r\nZ: rtpbridge/3f@mgw\r\nI: 1\r\n";
+	f.raw_answer = "200 %u OK\r\nZ: rtpbridge/7@mgw\r\nI: 1\r\n";
 	want(MGW_CONN_CORE, SDP_CODEC_GSM_FR, NULL, 0);
 	pump();
 	end();
 	begin();
-	f.raw_answer = "200 %u OK\r\nZ: rtpbridge/3f@mgw\r\nI: 1\r\n\r\nhello\r\n";
+	f.raw_answer = "200 %u OK\r\nZ: rtpbridge/7@mgw\r\nI: 1\r\n\r\nhello\r\n";
 	want(MGW_CONN_CORE, SDP_CODEC_GSM_FR, NULL, 0);
 	pump();
 	end();
 	begin();
 	f.raw_answer =
-		"200 %u OK\r\nZ: rtpbridge/3f@mgw\r\nI: 1\r\n\r\n"
+		"200 %u OK\r\nZ: rtpbridge/7@mgw\r\nI: 1\r\n\r\n"
 		"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 4000 RTP/AVP 3\r\n";
 	want(MGW_CONN_CORE, SDP_CODEC_GSM_FR, NULL, 0);
 	pump();
@@ -431,6 +431,23 @@ static void test_late_answer(void)
 	f.deaf = 0;
 	EXPECT(!endp && stub_mgw_conns(&f) == 1);
 	stub_mgw_let_go(&f);
+	pump();
+	end();
+}
+
+static void test_name_reused(void)
+{
+	btw("the answer to DLCX is lost, and the next call gets the endpoint: DLCX is not repeated into the new call");
+	begin();
+	want(MGW_CONN_CORE, SDP_CODEC_GSM_FR, NULL, 0);
+	pump();
+	f.mute = 1;
+	mgw_endp_release(endp);
+	pump();
+	begin();
+	want(MGW_CONN_CORE, SDP_CODEC_GSM_FR, NULL, 0);
+	pass_ms(2000);
+	want(MGW_CONN_PEER, SDP_CODEC_GSM_FR, NULL, 0);
 	pump();
 	end();
 }
@@ -523,6 +540,7 @@ int main(void)
 	test_bad_answers();
 	test_loss();
 	test_late_answer();
+	test_name_reused();
 	test_silence();
 	test_memory();
 

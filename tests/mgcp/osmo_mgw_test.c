@@ -232,22 +232,28 @@ static void test_dialect(void)
 
 static struct osmo_fd relay_ofd, relay_back;
 static struct sockaddr_in relay_ca;
-static unsigned int lose;
+static unsigned int lose;	  /* so many answers that name a new endpoint */
+static unsigned int lose_percent; /* of all datagrams in both directions */
+
+static bool is_lost(void)
+{
+	return lose_percent && rand() % 100 < lose_percent;
+}
 
 static int relay_cb(struct osmo_fd *ofd, unsigned int what)
 {
 	socklen_t len = sizeof(relay_ca);
-	char buf[4096];
+	char buf[4096] = "";
 	ssize_t n;
 
 	if (ofd == &relay_ofd) {
 		n = recvfrom(ofd->fd, buf, sizeof(buf), MSG_DONTWAIT, (struct sockaddr *)&relay_ca, &len);
-		if (n > 0)
+		if (n > 0 && !is_lost())
 			send(relay_back.fd, buf, n, 0);
 		return 0;
 	}
 	n = recv(ofd->fd, buf, sizeof(buf), MSG_DONTWAIT);
-	if (n <= 0)
+	if (n <= 0 || is_lost())
 		return 0;
 	if (lose && strstr(buf, "Z: ")) {
 		lose--;
@@ -450,6 +456,50 @@ static void test_lost_answers(void)
 	check_all_free();
 }
 
+static unsigned int n_lives, n_lives_failed, n_lives_over;
+
+static void life_cb(struct mgw_endp *e, const struct mgw_endp_report *r, void *data)
+{
+	if (r->event == MGW_ENDP_FAILED) {
+		n_lives_failed++;
+		n_lives_over++;
+	} else if (r->conn == MGW_CONN_PEER) {
+		mgw_endp_release(e);
+		n_lives++;
+		n_lives_over++;
+	}
+}
+
+static void test_loss(void)
+{
+	struct mgw_want w = { .mode = MGW_MODE_RECVONLY };
+	unsigned int i, round;
+
+	btw("a tenth of all datagrams is lost: 80 lives of endpoints, 16 at a time; they succeed, nothing is left behind");
+	sdp_codec_to_format(&w.codec, SDP_CODEC_GSM_FR, "");
+	osmo_tdef_set(mgcp_tdefs, T_MGCP_RTO, 100, OSMO_TDEF_MS);
+	lose_percent = 10;
+	for (round = 1; round <= 5; round++) {
+		for (i = 0; i < 16; i++) {
+			struct mgw_endp *e = mgw_endp_alloc(mgw, life_cb, NULL);
+			mgw_endp_want(e, MGW_CONN_CORE, &w);
+			mgw_endp_want(e, MGW_CONN_PEER, &w);
+		}
+		wait_for(&n_lives_over, 16 * round, 10000);
+	}
+	fprintf(stderr, "%u succeeded, %u failed\n", n_lives, n_lives_failed);
+	EXPECT(n_lives_over == 80 && n_lives >= 78);
+	for (i = 0; i < 50 && n_endpoints(); i++)
+		wait_for(NULL, 0, 100);
+	wait_for(NULL, 0, 4000); /* the searches */
+	lose_percent = 0;
+	osmo_tdef_set(mgcp_tdefs, T_MGCP_RTO, 500, OSMO_TDEF_MS);
+	fprintf(stderr, "repeated %u, orphans %u, searches %u, found %u\n", (unsigned int)ctr(MGW_CTR_RETRANS),
+		(unsigned int)ctr(MGW_CTR_ZOMBIE_DLCX), (unsigned int)ctr(MGW_CTR_SWEEP),
+		(unsigned int)ctr(MGW_CTR_SWEPT));
+	check_all_free();
+}
+
 static void test_restart(void)
 {
 	btw("osmo-mgw is restarted in a call: found out with the next keep-alive");
@@ -498,6 +548,7 @@ int main(int argc, char **argv)
 	test_codecs();
 	test_full();
 	test_lost_answers();
+	test_loss();
 	test_restart();
 
 	mgw_stop(mgw);

@@ -161,7 +161,7 @@ static void put_sdp(struct stub_mgw *f, char *out, size_t len, uint32_t conn, co
 	chosen_format(f, format, sizeof(format), cmd);
 	snprintf(out, len,
 		 "\r\nv=0\r\no=- %X 23 IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\nm=audio %u RTP/AVP %d\r\n%s%s%s", conn,
-		 in, f->ip, in, f->ip, 16000 + conn * 2, atoi(format), strchr(format, '/') ? "a=rtpmap:" : "",
+		 in, f->ip, in, f->ip, 16000 + conn * 2 % 40000, atoi(format), strchr(format, '/') ? "a=rtpmap:" : "",
 		 strchr(format, '/') ? format : "", strchr(format, '/') ? "\r\n" : "");
 }
 

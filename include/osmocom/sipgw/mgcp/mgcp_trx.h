@@ -35,8 +35,8 @@ struct mgcp_trx_ops {
 	 * command was given up or cancelled. Delete it. \a call_id is that of the command; \a rsp has Z and I. */
 	void (*orphan)(void *priv, const char *call_id, const struct mgcp_msg *rsp);
 	/*! A wildcard CRCX was sent more than once and is over: if the gateway carried out each of them and answers were lost, it has
-	 * created things whose names nobody will ever tell. */
-	void (*unheard)(void *priv, uint64_t call_id);
+	 * created things whose names nobody will ever tell. \a rsp is the answer that came, or NULL. */
+	void (*unheard)(void *priv, uint64_t call_id, const struct mgcp_msg *rsp);
 };
 
 struct mgcp_trxs *mgcp_trxs_alloc(void *ctx, const struct mgcp_trx_ops *ops, void *priv, struct rate_ctr_group *ctrs);

@@ -105,6 +105,9 @@ def xml(steps):
 ANSWERS = [recv("INVITE"), reply(180), reply(200, body=sdp()), recv("ACK", rtd="true"), recv("BYE"), reply_in_dialog(), linger()]
 BUSY = [recv("INVITE"), reply(486, "Busy Here"), recv("ACK"), linger()]
 NOT_FOUND = [recv("INVITE"), reply(404, "Not Found"), recv("ACK"), linger()]
+# An INVITE that comes again means that all responses were lost: sipp alone would call that unexpected once it has sent its 200
+ANSWERS_LOSSY = [recv("INVITE"), reply(180), '<label id="1"/>', reply(200, body=sdp()), recv("INVITE", optional=True, next="1"),
+		 recv("ACK", rtd="true"), recv("BYE"), reply_in_dialog(), linger()]
 ANSWERS_HANGS_UP = [recv_invite(), reply(180), reply(200, body=sdp()), recv("ACK", rtd="true"), pause(1000), bye_as_callee(),
 		    recv(200)]
 # [last_Via:] of the CANCEL is that of the INVITE, and sipp copies the CSeq of the last message: so the 487 names its own

@@ -44,13 +44,19 @@ static void start_timeout(struct sip_trx *trx, int T)
 	timer_start(&trx->timeout, sip_tdefs, T);
 }
 
+/* How long to stay when all is done. Every transaction does, for a long time: none needs a moment of its own to go. */
+static void stay(struct sip_trx *trx, int T)
+{
+	timer_start_lazy_ms(&trx->timeout, timer_ms(sip_tdefs, T));
+}
+
 /* How long to absorb repetitions: no time where nothing gets lost. */
 static void linger(struct sip_trx *trx, int T)
 {
 	if (trx->reliable)
 		timer_start_ms(&trx->timeout, 0);
 	else
-		start_timeout(trx, T);
+		stay(trx, T);
 }
 
 static void start_retrans(struct sip_trx *trx)
@@ -205,7 +211,7 @@ static void ict_accepted(struct sip_trx *trx, struct trx_input *in)
 	osmo_timer_del(&trx->retrans);
 	trx->status = in->status;
 	trx_keep(trx, NULL, 0);
-	start_timeout(trx, T_SIP_M);
+	stay(trx, T_SIP_M);
 	tell_response(trx, in);
 }
 
@@ -273,7 +279,7 @@ static void ist_refused(struct sip_trx *trx, struct trx_input *in)
 static void ist_accepted(struct sip_trx *trx, struct trx_input *in)
 {
 	server_provisional(trx, in);
-	start_timeout(trx, T_SIP_L);
+	stay(trx, T_SIP_L);
 }
 
 static void ist_retransmit(struct sip_trx *trx, struct trx_input *in)

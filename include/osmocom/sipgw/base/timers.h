@@ -71,5 +71,6 @@ extern struct osmo_tdef_group sipgw_tdef_groups[];
 
 void timers_init(void);
 void timer_start_ms(struct osmo_timer_list *timer, unsigned long ms);
+void timer_start_lazy_ms(struct osmo_timer_list *timer, unsigned long ms);
 unsigned long timer_ms(struct osmo_tdef *tdefs, int T);
 void timer_start(struct osmo_timer_list *timer, struct osmo_tdef *tdefs, int T);

@@ -171,7 +171,7 @@ static void on_proceeding(struct call *call, enum leg_side side, const struct le
 static void refuse_offer(struct call *call, enum leg_side side)
 {
 	LOG_CALL(call, LOGL_INFO, "offer of side %c refused: it does not fit now\n", side_letter(side));
-	post_media(call, side, LEG_CMD_MEDIA, (struct leg_media){ .kind = LEG_MEDIA_REFUSED });
+	post_media(call, side, LEG_CMD_MEDIA, (struct leg_media){ .kind = LEG_MEDIA_RETRY });
 }
 
 /* What leg B says about media while it comes up: mostly the answer to the SETUP's offer, perhaps repeated; its own
@@ -256,32 +256,43 @@ static void on_connected(struct call *call, enum leg_side side, const struct leg
 static void unexpected(struct call *call, enum leg_side side, const struct leg_event *ev)
 {
 	const struct leg_media *media = leg_event_media(ev);
+	bool waits = media && (media->kind == LEG_MEDIA_OFFER || media->kind == LEG_MEDIA_ASK);
 
 	call_count(call, CALLS_CTR_DISPATCH_UNEXPECTED);
 	LOG_CALL(call, LOGL_INFO, "%s of side %c does not fit in state %s, ignored\n",
 		 get_value_string(leg_event_names, ev->type), side_letter(side), call_state_name(call));
 	/* a SETUP's offer is answered by what leg B says, or by the end */
-	if (media && media->kind == LEG_MEDIA_OFFER && ev->type != LEG_EV_SETUP)
+	if (waits && ev->type != LEG_EV_SETUP)
 		refuse_offer(call, side);
 }
 
-/* May this offer or answer pass from \a side to the other one? Keeps the books: one offer at a time (glare: RFC
- * 3261 14.2, the second one is refused). */
+/* May this offer or answer pass from \a side to the other one? Keeps the books: one offer, or one ask for an offer, at a
+ * time (glare: RFC 3261 14.2, the second one is refused). */
 static bool media_passes(struct call *call, enum leg_side side, const struct leg_media *media)
 {
 	bool *mine = &call->offer_pending[side];
 	bool *theirs = &call->offer_pending[leg_other_side(side)];
+	bool *asked = &call->ask_pending[leg_other_side(side)];
 	bool ok;
 
 	switch (media->kind) {
 	case LEG_MEDIA_OFFER:
 		ok = !*mine && !*theirs;
 		*mine |= ok;
+		*asked &= !ok;
+		return ok;
+	case LEG_MEDIA_ASK:
+		ok = !*mine && !*theirs && !*asked;
+		call->ask_pending[side] |= ok;
 		return ok;
 	case LEG_MEDIA_ANSWER:
-	case LEG_MEDIA_REFUSED:
 		ok = *theirs;
 		*theirs = false;
+		return ok;
+	case LEG_MEDIA_REFUSED:
+	case LEG_MEDIA_RETRY:
+		ok = *theirs || *asked;
+		*theirs = *asked = false;
 		return ok;
 	default:
 		return true;

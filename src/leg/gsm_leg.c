@@ -353,10 +353,12 @@ static void cmd_media(struct gsm_leg *gl, const struct leg_cmd *cmd)
 {
 	const struct leg_media *media = &cmd->media;
 
-	if (media->kind == LEG_MEDIA_NONE && cmd->type != LEG_CMD_MEDIA)
+	bool waits = media->kind == LEG_MEDIA_OFFER || media->kind == LEG_MEDIA_ASK;
+
+	if (media->kind == LEG_MEDIA_NONE)
 		return; /* MNCC could notify the phone of a hold, no more */
-	if (!gsm_leg_dispatch(gl, GSM_EV_CMD_MEDIA, media) && media->kind == LEG_MEDIA_OFFER)
-		leg_post_media(&gl->leg, LEG_EV_MEDIA, LEG_MEDIA_REFUSED, NULL);
+	if (!gsm_leg_dispatch(gl, GSM_EV_CMD_MEDIA, media) && waits)
+		leg_post_media(&gl->leg, LEG_EV_MEDIA, LEG_MEDIA_RETRY, NULL);
 }
 
 static void kind_handle(struct leg *leg, const struct leg_cmd *cmd)

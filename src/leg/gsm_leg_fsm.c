@@ -86,6 +86,14 @@ static void tx_call_proc(struct gsm_leg *gl, bool with_bearer_cap)
 	gsm_tx_msg(gl, &msg);
 }
 
+static void refused_setup(struct gsm_leg *gl)
+{
+	struct leg_event ev = { .type = LEG_EV_SETUP, .setup = { .parties = gl->parties } };
+
+	leg_post(&gl->leg, &ev);
+	TALLOC_FREE(gl->parties);
+}
+
 static void st_idle(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 {
 	struct gsm_leg *gl = fi->priv;
@@ -100,12 +108,12 @@ static void st_idle(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 		gl->parties = talloc(gl, struct call_parties);
 		gsm_setup_parties(gl->parties, setup);
 		route = route_find(gsm_kind_of(gl)->env.calls, gl->leg.kind, "", gl->parties);
-		if (!route.kind) {
-			gsm_leg_release(gl, &route.cause);
-			return;
-		}
 		gsm_media_init(gl, route.media_mode);
 		state_chg(gl, GSM_ST_MO_MEDIA);
+		if (!route.kind) { /* the call finds the same, and says so with the numbers */
+			refused_setup(gl);
+			return;
+		}
 		/* emergency calls may come without one, and osmo-msc 1.9 then has nothing to make a channel of */
 		if (!(setup->fields & MNCC_FIELD_BEARER_CAP) && gl->parties->emergency)
 			tx_call_proc(gl, true);
@@ -212,10 +220,10 @@ static void in_call(struct gsm_leg *gl, uint32_t event, const struct leg_media *
 {
 	if (event == GSM_EV_MEDIA_READY)
 		gsm_media_post_answer(gl);
-	else if (media->kind == LEG_MEDIA_ANSWER || media->kind == LEG_MEDIA_REFUSED)
-		gsm_media_take_answer(gl, media);
-	else
+	else if (media->kind == LEG_MEDIA_OFFER || media->kind == LEG_MEDIA_ASK)
 		gsm_media_take_offer(gl, media);
+	else
+		gsm_media_take_answer(gl, media);
 }
 
 static void st_mo_connecting(struct osmo_fsm_inst *fi, uint32_t event, void *data)

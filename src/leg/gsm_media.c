@@ -264,15 +264,18 @@ static bool take_new_offer(struct gsm_leg *gl, const char *sdp)
 	return true;
 }
 
-/*! The SIP side offers anew in a call: hold, retrieval, a new address, or a mere refresh; NONE: it asks for an offer of
+/*! The SIP side offers anew in a call: hold, retrieval, a new address, or a mere refresh; ASK: it wants an offer of
  * ours. */
 void gsm_media_take_offer(struct gsm_leg *gl, const struct leg_media *media)
 {
 	bool glare = gl->media.offered || gl->media.offer;
+	bool ask = media->kind == LEG_MEDIA_ASK;
 
-	if (media->kind == LEG_MEDIA_NONE)
-		gsm_media_post_offer(gl, LEG_EV_MEDIA, GSM_OFFER_CHANGE);
-	else if (glare || !take_new_offer(gl, media->sdp))
+	if (glare || (ask && !gsm_media_post_offer(gl, LEG_EV_MEDIA, GSM_OFFER_CHANGE)))
+		leg_post_media(&gl->leg, LEG_EV_MEDIA, LEG_MEDIA_RETRY, NULL);
+	else if (ask)
+		return;
+	else if (!take_new_offer(gl, media->sdp))
 		leg_post_media(&gl->leg, LEG_EV_MEDIA, LEG_MEDIA_REFUSED, NULL);
 	else if (!gl->leg.released && gsm_media_ready(gl))
 		gsm_media_post_answer(gl);

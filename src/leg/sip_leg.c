@@ -35,7 +35,9 @@ struct sip_leg {
 	uint64_t early_hash;	     /*!< to a peer: the early answer that was passed on last, 0: none */
 	bool incoming;
 	bool proceeding, alerting, progress; /*!< told already */
-	bool late_offer;		     /*!< from a peer: its INVITE had no offer, ours goes into the 200 */
+	bool connected;			     /*!< from a peer: it has acknowledged our 200 */
+	bool late_offer;		     /*!< our offer goes, or went, into a 200: the ACK has the answer */
+	bool reoffer_asks;		     /*!< the peer's pending re-INVITE has no offer, it wants one */
 	bool reoffer_holds;		     /*!< the peer's pending re-INVITE wants hold */
 	bool peer_holds;
 };
@@ -152,17 +154,20 @@ static void on_answered(struct sip_session *s, const struct sip_session_info *in
 static void on_acked(struct sip_session *s, const struct sip_session_info *info, void *data)
 {
 	struct sip_leg *sl = data;
+	bool first = sl->incoming && !sl->connected;
 	struct cause no_answer;
 
-	if (sl->late_offer && !info->sdp) {
+	if (sl->late_offer && !info->sdp && first) {
 		no_answer = cause_make(CAUSE_INCOMPATIBLE_DEST, "the ACK has no answer to our offer");
 		leg_release(sl, &no_answer);
 		return;
 	}
 	if (sl->late_offer)
-		leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_ANSWER, info->sdp);
+		leg_post_media(&sl->leg, LEG_EV_MEDIA, info->sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_REFUSED, info->sdp);
 	sl->late_offer = false;
-	leg_post_type(&sl->leg, LEG_EV_CONNECTED);
+	sl->connected = true;
+	if (first)
+		leg_post_type(&sl->leg, LEG_EV_CONNECTED);
 }
 
 /* Does this description put us on hold? Negative if it is none. */
@@ -183,7 +188,12 @@ static void on_reoffer(struct sip_session *s, const struct sip_session_info *inf
 	int hold = info->sdp ? holds(info->sdp) : -ENOENT;
 	enum leg_event_type type = LEG_EV_MEDIA;
 
-	if (hold < 0) { /* no offer of ours without a word of the other leg */
+	sl->reoffer_asks = !info->sdp;
+	if (sl->reoffer_asks) {
+		leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_ASK, NULL);
+		return;
+	}
+	if (hold < 0) {
 		sip_session_reply(s, 488, NULL);
 		return;
 	}
@@ -296,20 +306,36 @@ static void cmd_answer(struct sip_leg *sl, const struct leg_media *media)
 	TALLOC_FREE(sl->early_answer);
 }
 
+/* The peer asked for an offer by a re-INVITE without one, and here it is; the ACK brings the answer (RFC 3261 14.2) */
+static void offer_in_200(struct sip_leg *sl, const char *sdp)
+{
+	sl->reoffer_asks = false;
+	sl->late_offer = sip_session_reply(sl->session, 200, sdp) == 0;
+	if (!sl->late_offer)
+		leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_REFUSED, NULL);
+}
+
 /* An offer of the other side becomes a re-INVITE, its answer or refusal the response to the peer's */
 static void cmd_media(struct sip_leg *sl, const struct leg_media *media)
 {
 	switch (media->kind) {
 	case LEG_MEDIA_OFFER:
-		if (sip_session_reinvite(sl->session, media->sdp) < 0)
-			leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_REFUSED, NULL);
+		if (sl->reoffer_asks)
+			offer_in_200(sl, media->sdp);
+		else if (sip_session_reinvite(sl->session, media->sdp) < 0)
+			leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_RETRY, NULL);
 		return;
 	case LEG_MEDIA_ANSWER:
 		sl->peer_holds = sl->reoffer_holds;
 		sip_session_reply(sl->session, 200, media->sdp);
 		return;
 	case LEG_MEDIA_REFUSED:
-		sip_session_reply(sl->session, 488, NULL);
+	case LEG_MEDIA_RETRY:
+		sl->reoffer_asks = false;
+		sip_session_reply(sl->session, media->kind == LEG_MEDIA_RETRY ? 491 : 488, NULL);
+		return;
+	case LEG_MEDIA_ASK: /* a leg of another kind wants an offer: not before it is needed (RFC 3261 14.1) */
+		leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_REFUSED, NULL);
 		return;
 	case LEG_MEDIA_NONE:
 		return;

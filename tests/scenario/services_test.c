@@ -222,7 +222,12 @@ static void pbx_changes(void)
 	sip_peer_sends("INVITE", .sdp = SDP_G711);
 	sip_peer_hears();
 	sip_peer_sends("ACK");
-	btw("no offer at all");
+	btw("no offer at all: ours goes into the 200, the ACK answers it with a new address");
+	sip_peer_sends("INVITE");
+	sip_peer_hears();
+	sip_peer_sends("ACK", .sdp = SDP("127.0.0.22", "30000", "3", ""));
+	mgw_heard();
+	btw("again, and the ACK forgets to answer: all stays as it was");
 	sip_peer_sends("INVITE");
 	sip_peer_hears();
 	sip_peer_sends("ACK");

@@ -71,6 +71,7 @@ struct call {
 	bool by_us;			/*!< ended by neither side: time-out, no route, operator, shutdown */
 	struct timespec t_start, t_alerting, t_answered; /*!< CLOCK_MONOTONIC; 0: not yet */
 	bool answered;
+	bool ask_pending[2];		/*!< by enum leg_side: it asked for an offer that did not come yet */
 	bool offer_pending[2];		/*!< by enum leg_side: it made an offer that nobody answered yet (RFC 3264) */
 };
 

@@ -52,7 +52,9 @@ enum leg_media_kind {
 	LEG_MEDIA_NONE,		/*!< nothing said about media */
 	LEG_MEDIA_OFFER,	/*!< sdp is an offer that wants an answer */
 	LEG_MEDIA_ANSWER,	/*!< sdp is the answer to the pending offer */
-	LEG_MEDIA_REFUSED,	/*!< the pending offer is refused: everything stays as it was */
+	LEG_MEDIA_ASK,		/*!< wants an offer from the other side (a re-INVITE without SDP) */
+	LEG_MEDIA_REFUSED,	/*!< the pending offer or ask is refused: everything stays as it was */
+	LEG_MEDIA_RETRY,	/*!< refused just now, since something else is under way: may be tried again soon */
 };
 
 /*! Media as legs talk about it: plain SDP. In a posted message sdp is copied; in a delivered one it is borrowed. */

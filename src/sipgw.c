@@ -189,6 +189,7 @@ void sipgw_stop(struct sipgw *gw)
 	gw->stopping = true;
 	osmo_clock_gettime(CLOCK_MONOTONIC, &gw->stop_by);
 	gw->stop_by.tv_sec += SIPGW_STOP_MS / 1000;
+	mncc_link_refuse_calls(gw->mncc, true);
 	calls_stop(gw->calls, &cause);
 	timer_start_ms(&gw->stop_timer, 0);
 }

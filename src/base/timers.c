@@ -7,95 +7,67 @@
 /* For anything shorter half a second is much. */
 #define LAZY_MIN_MS 2000
 
+#define MS(NUMBER, VALUE, DESC) { .T = NUMBER, .min_val = 1, .default_val = VALUE, .unit = OSMO_TDEF_MS, .desc = DESC }
+#define MS_OR_OFF(NUMBER, VALUE, DESC) { .T = NUMBER, .default_val = VALUE, .unit = OSMO_TDEF_MS, .desc = DESC }
+#define SECONDS(NUMBER, VALUE, DESC) { .T = NUMBER, .min_val = 1, .default_val = VALUE, .desc = DESC }
+
+/* clang-format off */
 struct osmo_tdef call_tdefs[] = {
-	{ .T = T_CALL_ROUTING, .default_val = 10, .desc = "no route is found in time: cause 102" },
-	{ .T = T_CALL_CALLING, .default_val = 90, .desc = "called side gives no sign of ringing or answer: cause 102" },
+	SECONDS(T_CALL_ROUTING, 10, "no route is found in time: cause 102"),
+	SECONDS(T_CALL_CALLING, 90, "called side gives no sign of ringing or answer: cause 102"),
 	/* below the 180 s after which osmo-msc clears a call by itself, so that the caller gets the proper cause */
-	{ .T = T_CALL_ALERTING, .default_val = 170, .desc = "called side rings, nobody answers: cause 19" },
-	{ .T = T_CALL_CONNECTING, .default_val = 45, .desc = "calling side does not confirm the answer: cause 102" },
-	{ .T = T_CALL_RELEASING, .default_val = 90, .desc = "a leg does not end: the call is freed all the same" },
+	SECONDS(T_CALL_ALERTING, 170, "called side rings, nobody answers: cause 19"),
+	SECONDS(T_CALL_CONNECTING, 45, "calling side does not confirm the answer: cause 102"),
+	SECONDS(T_CALL_RELEASING, 90, "a leg does not end: the call is freed all the same"),
 	/* above what the leg itself waits for: the radio assignment and the media gateway */
-	{ .T = T_CALL_IDLE, .default_val = 60, .desc = "calling side does not complete its set-up: cause 102" },
+	SECONDS(T_CALL_IDLE, 60, "calling side does not complete its set-up: cause 102"),
 	{}
 };
 
 struct osmo_tdef gsm_tdefs[] = {
-	{ .T = T_GSM_MEDIA, .default_val = 30, .desc = "radio assignment: MNCC_RTP_CREATE with the MSC's address" },
-	{ .T = T_GSM_PAGING, .default_val = 40, .desc = "paging: MNCC_CALL_CONF_IND after MNCC_SETUP_REQ" },
-	{ .T = T_GSM_CONNECT_ACK, .default_val = 35, .desc = "MNCC_SETUP_COMPL_IND after MNCC_SETUP_RSP" },
-	{ .T = T_GSM_RELEASE, .default_val = 65, .desc = "MNCC_REL_IND/_CNF after MNCC_DISC_REQ/_REL_REQ" },
-	{ .T = T_GSM_MSC_GUARD,
-	  .default_val = 60,
-	  .desc = "pacify osmo-msc's guard timer in an active call this often" },
+	SECONDS(T_GSM_MEDIA, 30, "radio assignment: MNCC_RTP_CREATE with the MSC's address"),
+	SECONDS(T_GSM_PAGING, 40, "paging: MNCC_CALL_CONF_IND after MNCC_SETUP_REQ"),
+	SECONDS(T_GSM_CONNECT_ACK, 35, "MNCC_SETUP_COMPL_IND after MNCC_SETUP_RSP"),
+	SECONDS(T_GSM_RELEASE, 65, "MNCC_REL_IND/_CNF after MNCC_DISC_REQ/_REL_REQ"),
+	SECONDS(T_GSM_MSC_GUARD, 60, "pacify osmo-msc's guard timer in an active call this often"),
 	{}
 };
 
 struct osmo_tdef mncc_tdefs[] = {
-	{ .T = T_MNCC_RECONNECT,
-	  .default_val = 500,
-	  .unit = OSMO_TDEF_MS,
-	  .desc = "first wait before connecting again" },
-	{ .T = T_MNCC_RECONNECT_MAX,
-	  .default_val = 8000,
-	  .unit = OSMO_TDEF_MS,
-	  .desc = "longest wait before connecting again" },
-	{ .T = T_MNCC_HELLO, .default_val = 5000, .unit = OSMO_TDEF_MS, .desc = "wait for the MSC's HELLO" },
+	MS(T_MNCC_RECONNECT, 500, "first wait before connecting again"),
+	MS(T_MNCC_RECONNECT_MAX, 8000, "longest wait before connecting again"),
+	MS(T_MNCC_HELLO, 5000, "wait for the MSC's HELLO"),
 	{}
 };
 
 struct osmo_tdef mgcp_tdefs[] = {
-	{ .T = T_MGCP_RTO,
-	  .default_val = 500,
-	  .unit = OSMO_TDEF_MS,
-	  .desc = "first retransmission, nothing measured yet" },
-	{ .T = T_MGCP_RTO_MAX, .default_val = 4000, .unit = OSMO_TDEF_MS, .desc = "longest retransmission interval" },
-	{ .T = T_MGCP_MAX, .default_val = 12000, .unit = OSMO_TDEF_MS, .desc = "a command is given up (T-MAX)" },
-	{ .T = T_MGCP_LONGTRAN,
-	  .default_val = 5000,
-	  .unit = OSMO_TDEF_MS,
-	  .desc = "retransmission after a provisional response (LONGTRAN)" },
-	{ .T = T_MGCP_HIST,
-	  .default_val = 30000,
-	  .unit = OSMO_TDEF_MS,
-	  .desc = "memory for repeated commands and late responses (T-HIST)" },
-	{ .T = T_MGCP_KEEPALIVE, .default_val = 10000, .unit = OSMO_TDEF_MS, .desc = "AUEP interval, gateway up" },
-	{ .T = T_MGCP_PROBE, .default_val = 2000, .unit = OSMO_TDEF_MS, .desc = "AUEP interval, gateway down" },
-	{ .T = T_MGCP_AUDIT,
-	  .default_val = 60000,
-	  .unit = OSMO_TDEF_MS,
-	  .desc = "each endpoint in use is checked this often, 0: never" },
+	MS(T_MGCP_RTO, 500, "first retransmission, nothing measured yet"),
+	MS(T_MGCP_RTO_MAX, 4000, "longest retransmission interval"),
+	MS(T_MGCP_MAX, 12000, "a command is given up (T-MAX)"),
+	MS(T_MGCP_LONGTRAN, 5000, "retransmission after a provisional response (LONGTRAN)"),
+	MS(T_MGCP_HIST, 30000, "memory for repeated commands and late responses (T-HIST)"),
+	MS(T_MGCP_KEEPALIVE, 10000, "AUEP interval, gateway up"),
+	MS(T_MGCP_PROBE, 2000, "AUEP interval, gateway down"),
+	MS_OR_OFF(T_MGCP_AUDIT, 60000, "each endpoint in use is checked this often, 0: never"),
 	{}
 };
 
 struct osmo_tdef sip_tdefs[] = {
-	{ .T = T_SIP_T1,
-	  .default_val = 500,
-	  .unit = OSMO_TDEF_MS,
-	  .desc = "T1: round trip estimate, first retransmission" },
-	{ .T = T_SIP_T2, .default_val = 4000, .unit = OSMO_TDEF_MS, .desc = "T2: longest retransmission interval" },
-	{ .T = T_SIP_T4,
-	  .default_val = 5000,
-	  .unit = OSMO_TDEF_MS,
-	  .desc = "T4: longest life of a message (timers I, K)" },
-	{ .T = T_SIP_B, .default_val = 32000, .unit = OSMO_TDEF_MS, .desc = "timer B: INVITE gets no response" },
-	{ .T = T_SIP_C, .default_val = 181000, .unit = OSMO_TDEF_MS, .desc = "timer C: INVITE gets no final response" },
-	{ .T = T_SIP_D,
-	  .default_val = 32000,
-	  .unit = OSMO_TDEF_MS,
-	  .desc = "timer D: absorb repeated final responses" },
-	{ .T = T_SIP_F, .default_val = 32000, .unit = OSMO_TDEF_MS, .desc = "timer F: request gets no response" },
-	{ .T = T_SIP_H, .default_val = 32000, .unit = OSMO_TDEF_MS, .desc = "timer H: final response gets no ACK" },
-	{ .T = T_SIP_J, .default_val = 32000, .unit = OSMO_TDEF_MS, .desc = "timer J: absorb repeated requests" },
-	{ .T = T_SIP_L,
-	  .default_val = 32000,
-	  .unit = OSMO_TDEF_MS,
-	  .desc = "timer L: absorb repeated INVITEs after a 2xx" },
-	{ .T = T_SIP_M,
-	  .default_val = 32000,
-	  .unit = OSMO_TDEF_MS,
-	  .desc = "timer M: take further 2xx of a forked INVITE" },
+	MS(T_SIP_T1, 500, "T1: round trip estimate, first retransmission"),
+	MS(T_SIP_T2, 4000, "T2: longest retransmission interval"),
+	MS(T_SIP_T4, 5000, "T4: longest life of a message (timers I, K)"),
+	MS(T_SIP_B, 32000, "timer B: INVITE gets no response"),
+	MS(T_SIP_C, 181000, "timer C: INVITE gets no final response"),
+	MS(T_SIP_D, 32000, "timer D: absorb repeated final responses"),
+	MS(T_SIP_F, 32000, "timer F: request gets no response"),
+	MS(T_SIP_H, 32000, "timer H: final response gets no ACK"),
+	MS(T_SIP_J, 32000, "timer J: absorb repeated requests"),
+	MS(T_SIP_L, 32000, "timer L: absorb repeated INVITEs after a 2xx"),
+	MS(T_SIP_M, 32000, "timer M: take further 2xx of a forked INVITE"),
 	{}
 };
+
+/* clang-format on */
 
 struct osmo_tdef_group sipgw_tdef_groups[] = { { .name = "call", .desc = "Calls", .tdefs = call_tdefs },
 					       { .name = "gsm", .desc = "GSM legs", .tdefs = gsm_tdefs },

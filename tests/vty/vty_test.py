@@ -608,7 +608,7 @@ def check_reference(node, command, manual, ns):
 
 def timer_table(vty):
 	rows = ["| timer | default | what it waits for, or does |", "|---|---|---|"]
-	for group, number, what, default in re.findall(r"^(\w+): (\S+) = [^\t]*\t(.*) \(default: (.*)\)$", vty.cmd("show timer"), re.M):
+	for group, number, what, default in re.findall(r"^(\w+): (\S+) = [^\t]*\t(.*) \(default: ([^,]*?)(?:, range.*)?\)$", vty.cmd("show timer"), re.M):
 		rows.append("| `%s %s` | %s | %s |" % (group, number, default, what))
 	return rows
 

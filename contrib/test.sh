@@ -95,7 +95,7 @@ step "make distcheck" make -s -C "$work/release" distcheck DISTCHECK_CONFIGURE_F
 say "fuzz targets, ${FUZZ_SECONDS:-60} s each"
 if step "clang, libFuzzer" configured fuzz --enable-fuzz --enable-sanitize CC=clang; then
 	for target in sip sdp mgcp mncc; do
-		step "fuzz $target" make -s -C "$work/fuzz/tests/fuzz" "fuzz-$target" FUZZ_SECONDS="${FUZZ_SECONDS:-60}"
+		step "fuzz $target" make -s -C "$work/fuzz/tests/fuzz" fuzz FUZZ_TARGETS="$target" FUZZ_SECONDS="${FUZZ_SECONDS:-60}"
 	done
 fi
 finish

@@ -325,6 +325,48 @@ mgcp
 		wait_for(lambda: socket.socket().connect_ex((MGW_IP, 4243)) == 0, "osmo-mgw")
 		return p
 
+	def osmo_msc(self):
+		"""The real osmo-msc, with nobody in its network: it goes on trying to reach SS7 and HLR where nobody is."""
+		cfg = self.path("osmo-msc.cfg")
+		with open(cfg, "w") as f:
+			f.write("""log stderr
+ logging filter all 1
+ logging color 0
+ logging level set-all notice
+line vty
+ no login
+ bind {ip}
+ctrl
+ bind {ip}
+network
+ network country code 001
+ mobile network code 01
+cs7 instance 0
+ point-code 0.23.1
+ asp asp-clnt-msc 2905 0 m3ua
+  remote-ip 127.0.0.81
+  local-ip {ip}
+  role asp
+  sctp-role client
+msc
+ mncc external {dir}/mncc
+ mgw remote-ip 127.0.0.84
+ mgw local-port 2728
+hlr
+ remote-ip 127.0.0.82
+sgs
+ local-ip {ip}
+smpp
+ local-tcp-ip {ip} 2775
+""".format(ip=MSC_IP, dir=self.dir))
+		env = dict(os.environ)
+		with open("/proc/net/protocols") as f:
+			if "SCTP" not in f.read():  # osmo-msc does not start on a kernel without it
+				env["LD_PRELOAD"] = os.path.join(BUILD, "tests", "mncc", "no_sctp.so")
+		p = Process(self, "osmo-msc", ["osmo-msc", "-c", cfg], env=env)
+		p.wait_output("MNCC socket at")
+		return p
+
 	def msc(self, *args, name="msc-player"):
 		argv = [os.path.join(BUILD, "tests", "system", "msc_player"), "--socket", self.path("mncc"), "--rtp-ip", MSC_IP,
 			"--report", self.path(name + ".json")] + [str(a) for a in args]

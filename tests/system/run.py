@@ -458,6 +458,20 @@ def baresip_calls(b):
 	return note
 
 
+@test
+def osmo_msc(b):
+	"""The real osmo-msc: its link comes up, a phone that it does not know is not reachable (480); restarted, all works again."""
+	b.mgw()
+	b.gateway()
+	for _ in range(2):
+		msc = b.osmo_msc()
+		b.wait_mncc_up()
+		pbx = b.sipp("pbx", sipp.refused(480), "-m", 1, "-s", "1001", remote=GW)
+		expect(pbx.wait(20) == 0, "not refused with 480:\n" + open_error(b, "pbx"))
+		msc.end()
+	finish(b)
+
+
 def main():
 	p = argparse.ArgumentParser()
 	p.add_argument("--dir", help="where each test has its working directory")

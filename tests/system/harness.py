@@ -388,10 +388,11 @@ smpp
 			f.write(sipp.xml(steps))
 		return self.sipp_file(path, *args, name=name, **kw)
 
-	def sipp_file(self, path, *args, name="sipp", ip=PEER_IP, port=5060, remote=None, contact=None, echo=True):
+	def sipp_file(self, path, *args, name="sipp", ip=PEER_IP, port=5060, remote=None, contact=None, media_ip=None, echo=True):
 		"""`remote' makes it call there; `contact' is the address it gives as its own, if it is not the one it has."""
-		argv = ["sipp", "-sf", path, "-i", ip, "-p", str(port), "-mi", ip, "-mp", "6000", "-nostdin", "-trace_err",
-			"-error_file", self.path(name + ".err"), "-key", "contact", contact or "%s:%d" % (ip, port)]
+		contact = contact or ("[%s]:%d" if ":" in ip else "%s:%d") % (ip, port)
+		argv = ["sipp", "-sf", path, "-i", ip, "-p", str(port), "-mi", media_ip or ip, "-mp", "6000", "-nostdin", "-trace_err",
+			"-error_file", self.path(name + ".err"), "-key", "contact", contact]
 		argv += (["-rtp_echo"] if echo else []) + [str(a) for a in args]
 		if remote:
 			argv.append("%s:%d" % remote)

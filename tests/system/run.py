@@ -55,6 +55,14 @@ def finish(b, mgw=True):
 	b.stop_gateway()
 
 
+def open_error(b, name):
+	path = b.path(name + ".err")
+	if not os.path.exists(path):
+		return ""
+	with open(path, errors="replace") as f:
+		return f.read()[-1500:]
+
+
 # ---- calls from phones (MO)
 
 def mo_audio(b, media):
@@ -88,6 +96,17 @@ def mo_early_media(b):
 	t = totals(b, b.msc("--mo", 1, "--hold", 1, "--rtp"))
 	expect_totals(t, answered=1, unexpected=0, progress=(1, 2), rtp_bad=(0, 2))
 	expect(t["rtp_rx_early"] >= 40, "only %d frames came back before the answer" % t["rtp_rx_early"])
+	finish(b)
+
+
+@test
+def mo_ipv6(b):
+	"""The SIP side over IPv6, from the INVITE to the BYE."""
+	b.mgw()
+	pbx = b.sipp("pbx", sipp.ANSWERS, "-m", 1, ip="::1", port=5062, media_ip=PEER_IP)
+	b.gateway(peer=("::1", 5062), extra="sip\n bind ::1 5060\n")
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 2, "--rtp")), answered=1, rtp_bad=(0, 2), rtp_echo=(70, 120))
+	expect(pbx.wait(20) == 0, "the call went wrong at the PBX:\n" + open_error(b, "pbx"))
 	finish(b)
 
 
@@ -191,14 +210,6 @@ def mt_call(b, steps, behaviour, n=1, hangup=None, called="1001", **kw):
 	rc = pbx.wait(60)
 	expect(rc == 0, "the PBX's call went wrong:\n" + open_error(b, "pbx") + pbx.output()[-600:])
 	return totals(b, player)
-
-
-def open_error(b, name):
-	path = b.path(name + ".err")
-	if not os.path.exists(path):
-		return ""
-	with open(path, errors="replace") as f:
-		return f.read()[-1500:]
 
 
 def mt_audio(b, media):

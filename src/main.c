@@ -31,6 +31,7 @@
 #include <osmocom/vty/vty.h>
 
 #include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/turn.h>
 #include <osmocom/sipgw/sipgw.h>
 #include <osmocom/sipgw/vty/sipgw_vty.h>
 
@@ -298,7 +299,7 @@ int main(int argc, char **argv)
 	if (options.daemonize)
 		go_to_background();
 	while (!the_gw->quit)
-		osmo_select_main_ctx(0);
+		osmo_select_main_ctx(turn_end());
 	end();
 	return 0;
 }

@@ -1,9 +1,9 @@
 /* The one queue through which everything between calls and legs goes.
  *
  * An item is one talloc chunk with all it points to behind it, so it outlives whoever posted it and costs one
- * allocation. The queue is drained by a timer of the main loop, that is from the bottom of the stack: nobody is ever in
- * the middle of something when a message reaches him. What is posted while draining is delivered in the same turn as
- * long as the budget lasts; then the sockets have their turn. */
+ * allocation. The queue is drained at the end of each turn of the main loop, that is from the bottom of the stack:
+ * nobody is ever in the middle of something when a message reaches him. What is posted while draining is delivered in
+ * the same turn as long as the budget lasts; then the sockets have their turn. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include <osmocom/core/talloc.h>
-#include <osmocom/core/timer.h>
 
 #include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/turn.h>
 
 /* Items per turn of the main loop: about a fifth of a millisecond. */
 #define DISPATCH_BUDGET 256
@@ -24,28 +24,21 @@ struct dispatch {
 	unsigned int depth;
 	struct dispatch_sink sink;
 	struct llist_head observers;
-	struct osmo_timer_list timer;
+	struct turn_task task;
 };
 
-/* The time-out is the epoch and not "now": due at once even if somebody sets the clock back meanwhile. */
-static void arm(struct dispatch *d)
-{
-	d->timer.timeout = (struct timeval){};
-	osmo_timer_add(&d->timer);
-}
-
-static void timer_cb(void *data)
+static void drain(void *data)
 {
 	struct dispatch *d = data;
 
 	dispatch_drain(d, DISPATCH_BUDGET);
 	if (d->depth)
-		arm(d);
+		turn_later(&d->task);
 }
 
 static int dispatch_destructor(struct dispatch *d)
 {
-	osmo_timer_del(&d->timer);
+	turn_cancel(&d->task);
 	return 0;
 }
 
@@ -54,10 +47,9 @@ struct dispatch *dispatch_alloc(void *ctx, const struct dispatch_sink *sink)
 	struct dispatch *d = talloc(ctx, struct dispatch);
 
 	OSMO_ASSERT(d);
-	*d = (struct dispatch){ .sink = *sink };
+	*d = (struct dispatch){ .sink = *sink, .task = { .phase = TURN_DELIVER, .run = drain, .data = d } };
 	INIT_LLIST_HEAD(&d->queue);
 	INIT_LLIST_HEAD(&d->observers);
-	osmo_timer_setup(&d->timer, timer_cb, d);
 	talloc_set_destructor(d, dispatch_destructor);
 	return d;
 }
@@ -121,8 +113,8 @@ static void post(struct dispatch *d, struct dispatch_item *draft)
 		item_media(item)->sdp = memcpy(tail, media->sdp, sdp_len);
 
 	llist_add_tail(&item->entry, &d->queue);
-	if (d->depth++ == 0)
-		arm(d);
+	d->depth++;
+	turn_later(&d->task);
 }
 
 void dispatch_post_event(struct dispatch *d, uint32_t call_id, enum leg_side side, const struct leg_event *ev)

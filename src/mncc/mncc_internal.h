@@ -10,6 +10,7 @@
 #include <osmocom/core/timer.h>
 
 #include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/turn.h>
 #include <osmocom/sipgw/base/wire.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
 
@@ -34,6 +35,7 @@ struct mncc_link {
 
 	struct llist_head txq;		/*!< struct tx_item, oldest first */
 	unsigned int txq_len, txq_max_seen;
+	struct turn_task tx_task;
 
 	DECLARE_HASHTABLE(by_callref, 12);
 	struct llist_head calls;
@@ -72,6 +74,7 @@ void mncc_link_calls_down(struct mncc_link *link);
 
 /* mncc_link_tx.c */
 bool mncc_link_tx_has_room(const struct mncc_link *link);
+void mncc_link_tx_init(struct mncc_link *link);
 void mncc_link_tx_flush(struct mncc_link *link);
 void mncc_link_tx_drop(struct mncc_link *link);
 

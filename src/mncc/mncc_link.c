@@ -383,7 +383,7 @@ struct mncc_link *mncc_link_alloc(void *ctx, const struct mncc_link_ops *ops)
 	link->ofd.fd = -1;
 	link->since_ms = mncc_link_now_ms();
 	link->path = talloc_strdup(link, DEFAULT_PATH);
-	INIT_LLIST_HEAD(&link->txq);
+	mncc_link_tx_init(link);
 	INIT_LLIST_HEAD(&link->calls);
 	hash_init(link->by_callref);
 	osmo_timer_setup(&link->timer, timer_cb, link);

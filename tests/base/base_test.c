@@ -3,12 +3,14 @@
  * Copyright (C) 2026 the osmo-sipgw authors */
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <osmocom/core/utils.h>
 
 #include <osmocom/sipgw/base/timers.h>
 #include <osmocom/sipgw/base/token.h>
+#include <osmocom/sipgw/base/turn.h>
 
 #include "fake_time.h"
 #include "story.h"
@@ -63,6 +65,66 @@ static void test_timers(void)
 	}
 }
 
+static struct turn_task deliver, send_;
+static unsigned int rounds;
+
+static void run_deliver(void *data)
+{
+	printf("  deliver\n");
+	turn_later(&send_);
+	turn_later(&send_);
+	if (--rounds)
+		turn_later(&deliver);
+}
+
+static void run_send(void *data)
+{
+	printf("  send\n");
+}
+
+static void test_turn(void)
+{
+	deliver = (struct turn_task){ .phase = TURN_DELIVER, .run = run_deliver };
+	send_ = (struct turn_task){ .phase = TURN_SEND, .run = run_send };
+
+	btw("at the end of a turn what waits is delivered, then sent, once; the rest is for the next turn");
+	rounds = 2;
+	turn_later(&send_);
+	turn_later(&deliver);
+	EXPECT(turn_end());
+	EXPECT(!turn_end());
+	EXPECT(!turn_end());
+
+	btw("what was cancelled is not done");
+	turn_later(&send_);
+	turn_cancel(&send_);
+	turn_cancel(&send_);
+	EXPECT(!turn_end());
+
+	btw("the main loop of the tests does it too");
+	turn_later(&send_);
+	pump();
+}
+
+static void test_lazy(void)
+{
+	struct osmo_timer_list t = {};
+
+	btw("a lazy timer fires at the next half second, a short one in time");
+	osmo_timer_setup(&t, timer_cb, NULL);
+	pass_ms(501); /* the time is 1 ms past a second */
+	fired = false;
+	timer_start_lazy_ms(&t, 2000);
+	pass_ms(2498);
+	EXPECT(!fired);
+	pass_ms(1);
+	EXPECT(fired);
+	fired = false;
+	timer_start_lazy_ms(&t, 700);
+	pass_ms(700);
+	EXPECT(fired);
+}
+
 int main(void)
 {
 	void *ctx = talloc_named_const(NULL, 0, "base_test");
@@ -71,6 +133,8 @@ int main(void)
 	fake_time_start();
 	test_tokens();
 	test_timers();
+	test_lazy();
+	test_turn();
 	btw("done");
 	return 0;
 }

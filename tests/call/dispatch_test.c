@@ -8,6 +8,7 @@
 #include <osmocom/core/talloc.h>
 #include <osmocom/core/timer.h>
 
+#include <osmocom/sipgw/base/turn.h>
 #include <osmocom/sipgw/call/dispatch.h>
 
 #include "fake_time.h"
@@ -108,6 +109,7 @@ static void test_media(void)
 
 static void count_turn(void)
 {
+	turn_end();
 	osmo_select_main_ctx(1);
 }
 

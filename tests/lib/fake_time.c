@@ -10,6 +10,8 @@
 #include <osmocom/core/timer.h>
 #include <osmocom/core/utils.h>
 
+#include <osmocom/sipgw/base/turn.h>
+
 #include "fake_time.h"
 
 static void advance_us(long us)
@@ -40,7 +42,8 @@ void pump(void)
 	unsigned int idle = 0;
 
 	while (idle < 3) {
-		if (osmo_select_main_ctx(1) > 0 || next_timer_us() == 0)
+		bool more = turn_end();
+		if (osmo_select_main_ctx(1) > 0 || more || next_timer_us() == 0)
 			idle = 0;
 		else
 			idle++;

@@ -20,6 +20,7 @@
 #include <osmocom/core/timer.h>
 
 #include <osmocom/sipgw/base/timers.h>
+#include <osmocom/sipgw/base/turn.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
 
 #include "msc_wire.h"
@@ -109,7 +110,7 @@ static bool turn(time_t begin)
 	struct osmo_timer_list tick = { .cb = tick_cb };
 
 	timer_start_ms(&tick, 20);
-	osmo_select_main_ctx(0);
+	osmo_select_main_ctx(turn_end());
 	osmo_timer_del(&tick);
 	return time(NULL) < begin + 10;
 }

@@ -2,7 +2,7 @@
  * The one queue through which everything between calls and legs goes.
  *
  * Items are addressed by call id and side, never by pointer, and are delivered in the order they were posted, from the bottom of the
- * stack: by a timer of the main loop, at most so many per turn. Delivery to a call that is gone is counted and dropped. Observers
+ * stack: at the end of a turn of the main loop (turn.h), at most so many per turn. Delivery to a call that is gone is counted and dropped. Observers
  * see every item at the moment of its delivery. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */

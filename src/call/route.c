@@ -52,6 +52,12 @@ static bool somebody_is_called(const struct call_parties *parties, bool from_sip
 	return parties->emergency && !from_sip;
 }
 
+/* With IMSIs as identities the MSC gets no numbers from SIP: route_rewrite() has moved an IMSI away, this is none. */
+static bool number_instead_of_imsi(const struct calls *calls, const struct call_parties *parties, bool from_sip)
+{
+	return from_sip && calls->routes.mt_identity == MT_IDENTITY_IMSI && number_given(&parties->called);
+}
+
 struct route route_find(const struct calls *calls, const struct leg_kind *from, const char *from_target,
 			const struct call_parties *parties)
 {
@@ -59,6 +65,10 @@ struct route route_find(const struct calls *calls, const struct leg_kind *from, 
 
 	if (!somebody_is_called(parties, from_sip))
 		return refuse(cause_make(CAUSE_INVALID_NUMBER, "no number was dialled"));
+	if (number_instead_of_imsi(calls, parties, from_sip))
+		return refuse(cause_make(
+			CAUSE_INVALID_NUMBER, "'%s%s' is no IMSI, which 'mt-identity imsi' wants: 14 or 15 digits",
+			parties->called.type == NUMBER_INTERNATIONAL ? "+" : "", parties->called.digits));
 	return from_sip ? to_gsm(calls, from_target) : to_default_peer(calls);
 }
 

@@ -103,6 +103,13 @@ static void test_identity(void)
 	rewrite(&sip, parties("001010000000001", "1001", ""));
 	rewrite(&gsm, parties("1001", "5552222", "001010000000001"));
 	rewrite(&gsm, parties("1001", "001010000000001", ""));
+
+	btw("then nobody from SIP is called who has a number only");
+	show(&sip, "pbx", parties("5552222", "", "001010000000001"));
+	show(&sip, "pbx", parties("5552222", "1001", ""));
+	show(&sip, "pbx", parties("5552222", "00101000000000112345", ""));
+	show(&sip, "pbx", parties("5552222", "+001010000000001", ""));
+	show(&gsm, NULL, parties("1001", "5552222", "001010000000001"));
 	calls->routes.mt_identity = MT_IDENTITY_MSISDN;
 }
 

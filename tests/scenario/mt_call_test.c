@@ -176,6 +176,14 @@ static void identities(void)
 	msc_sends(MSC_REL_IND, .cause = 17);
 	sip_peer_expects("486");
 	sip_peer_sends("ACK");
+	scene_ends();
+
+	scene("a number where IMSIs are the identities", MEDIA_ANCHORED);
+	sip_peer_sends("INVITE", .to = "+001010000000001", .from = "5551000", .sdp = SDP_FR);
+	sip_peer_expects("100");
+	sip_peer_expects("484");
+	sip_peer_sends("ACK");
+	msc_expects_nothing();
 	identity_is_imsi(false);
 	scene_ends();
 }

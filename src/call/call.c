@@ -207,7 +207,7 @@ void call_drop_leg(struct call *call, enum leg_side side)
 	talloc_free(leg);
 }
 
-struct call *call_begin(struct calls *calls, struct leg *leg)
+struct call *call_begin(struct calls *calls, struct leg *leg, const struct call_parties *parties)
 {
 	struct call *call;
 
@@ -220,6 +220,7 @@ struct call *call_begin(struct calls *calls, struct leg *leg)
 		return NULL;
 	talloc_steal(call, leg);
 	call_add_leg(call, LEG_A, leg);
+	call_set_parties(call, parties);
 	call_attach(call);
 	call->mt = leg->kind == calls->sip;
 	call_count(call, call->mt ? CALLS_CTR_ATTEMPTS_MT : CALLS_CTR_ATTEMPTS_MO);
@@ -263,8 +264,6 @@ static int parties_to_str_buf(char *buf, size_t len, const struct call *call)
 	const struct call_parties *p = call->parties;
 	char from[NUMBER_MAX_DIGITS + 8], to[NUMBER_MAX_DIGITS + 8];
 
-	if (!p)
-		return snprintf(buf, len, "(no number yet)");
 	/* the IMSI is the GSM subscriber's, whichever side that is */
 	return snprintf(buf, len, "%s -> %s%s", party_str(from, sizeof(from), &p->calling, call->mt ? "" : p->imsi),
 			party_str(to, sizeof(to), &p->called, call->mt ? p->imsi : ""),
@@ -319,14 +318,15 @@ static void count_end(const struct call *call)
 		call_count(call, failed_ctr(call->cause.value));
 }
 
-/* One line per call that did not go well; an answered call that ends in the normal way is no news. */
+/* The one notice of a call that did not go well; an answered call that ends in the normal way is no news. */
 static void log_end(const struct call *call)
 {
 	bool normal = call->answered ? call->cause.value <= CAUSE_NORMAL_UNSPEC : abandoned(call);
+	const char *what = call->answered ? "ended" : normal ? "given up" : "failed";
 	const char *who = call->by_us ? "us" : call->released_by == LEG_A ? "the calling side" : "the called side";
 
 	LOG_CALL(call, normal ? LOGL_INFO : LOGL_NOTICE, "%s: %s in state %s by %s, cause %u (%s)%s%s\n",
-		 call_parties_str(call), normal ? "released" : "failed", call_state_name(call), who, call->cause.value,
+		 call_parties_str(call), what, call_state_name(call), who, call->cause.value,
 		 cause_name(call->cause.value), call->cause.text[0] ? ": " : "", call->cause.text);
 }
 

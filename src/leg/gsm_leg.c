@@ -331,6 +331,7 @@ bool gsm_leg_setup_ind(const struct leg_kind *kind, const struct mncc_msg *msg)
 	const struct gsm_leg_env *env = &gsm_kind_from(kind)->env;
 	struct gsm_leg *gl = leg_alloc((void *)kind, kind);
 	struct cause stopping = CAUSE(CAUSE_TEMP_FAILURE);
+	struct call_parties parties;
 
 	if (!gl)
 		return false;
@@ -338,7 +339,8 @@ bool gsm_leg_setup_ind(const struct leg_kind *kind, const struct mncc_msg *msg)
 		talloc_free(gl);
 		return false;
 	}
-	if (!call_begin(env->calls, &gl->leg)) {
+	gsm_setup_parties(&parties, msg);
+	if (!call_begin(env->calls, &gl->leg, &parties)) {
 		talloc_free(gl);
 		gsm_release_start(gsm_kind_from(kind), msg->callref, MNCC_MT_REL_REQ, &stopping);
 		return true;

@@ -334,7 +334,7 @@ static int timer_cb(struct osmo_fsm_inst *fi)
 			continue;
 		cause = cause_make(timeouts[i].cause, "%s", timeouts[i].text);
 		GSM_CTR(gl, GSM_CTR_TIMEOUT);
-		LOG_GSM(gl, LOGL_NOTICE, "timeout in %s: %s\n", osmo_fsm_inst_state_name(fi), cause.text);
+		LOG_GSM(gl, LOGL_INFO, "timeout in %s: %s\n", osmo_fsm_inst_state_name(fi), cause.text);
 		gsm_leg_release(gl, &cause);
 	}
 	return 0;

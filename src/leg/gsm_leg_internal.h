@@ -14,6 +14,7 @@
 #include <osmocom/core/sockaddr_str.h>
 
 #include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/log_limit.h>
 #include <osmocom/sipgw/call/leg.h>
 #include <osmocom/sipgw/leg/gsm_leg.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
@@ -127,6 +128,7 @@ struct gsm_kind {
 	struct leg_kind kind;
 	struct gsm_leg_env env;
 	struct rate_ctr_group *ctrs;
+	struct log_limit media_limit;
 };
 
 static inline struct gsm_leg *gsm_leg_from(struct leg *leg)
@@ -149,6 +151,13 @@ static inline const struct gsm_kind *gsm_kind_of(const struct gsm_leg *gl)
 #define LOG_GSM(GL, LEVEL, FMT, ARGS...) \
 	LOGP(DGSM, LEVEL, "call %u %c (%s 0x%x): " FMT, (GL)->leg.call_id, (GL)->leg.side == LEG_A ? 'A' : 'B', \
 	     (GL)->mt ? "MT" : "MO", (GL)->mc.callref, ##ARGS)
+
+/*! What either side can cause by each description that it sends: at level notice, but not each time. */
+#define LOG_GSM_MEDIA(GL, FMT, ARGS...) do { \
+		const char *_more = log_limit_pass(&((struct gsm_kind *)gsm_kind_of(GL))->media_limit); \
+		if (_more) \
+			LOG_GSM(GL, LOGL_NOTICE, FMT "%s\n", ##ARGS, _more); \
+	} while (0)
 
 /* gsm_leg.c */
 int gsm_tx(struct gsm_leg *gl, enum mncc_msg_type type);

@@ -220,7 +220,7 @@ static bool bad_answer(struct gsm_leg *gl, const struct cause *why)
 		gsm_leg_release(gl, why);
 		return false;
 	}
-	LOG_GSM(gl, LOGL_NOTICE, "new answer of no use: %s\n", why->text);
+	LOG_GSM_MEDIA(gl, "new answer of no use: %s", why->text);
 	offer_answered(gl, false);
 	return true;
 }
@@ -254,7 +254,7 @@ static bool take_new_offer(struct gsm_leg *gl, const char *sdp)
 
 	if (gl->media.remote_hash != token_hash_str(sdp)) {
 		if (!gsm_remote_offer(gl, &u, sdp, &why)) {
-			LOG_GSM(gl, LOGL_NOTICE, "new offer refused: %s\n", why.text);
+			LOG_GSM_MEDIA(gl, "new offer refused: %s", why.text);
 			return false;
 		}
 		changed = gsm_remote_remember(gl, &u, sdp);
@@ -433,7 +433,7 @@ static void media_changed(struct gsm_leg *gl, bool codec_changed)
 	if (!m->local_hash || (m->endp && !codec_changed))
 		return; /* the SIP side was not told of the old one, or sees the gateway as before */
 	if (gl->fi->state != GSM_ST_TALKING || !gsm_media_post_offer(gl, LEG_EV_MEDIA, GSM_OFFER_CHANGE))
-		LOG_GSM(gl, LOGL_NOTICE, "cannot tell the SIP side about it now\n");
+		LOG_GSM_MEDIA(gl, "the SIP side cannot be told of the MSC's new media now");
 }
 
 /*! MNCC_RTP_CREATE: where the MSC receives, and the codec that was assigned on the radio. */

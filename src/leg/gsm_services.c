@@ -122,7 +122,7 @@ void gsm_services_offer_done(struct gsm_leg *gl, enum gsm_offer what, bool accep
 	struct mncc_msg cnf = { .type = hold ? MNCC_MT_HOLD_CNF : MNCC_MT_RETRIEVE_CNF };
 
 	if (what == GSM_OFFER_CHANGE && !accepted)
-		LOG_GSM(gl, LOGL_NOTICE, "the SIP side did not take the MSC's new media\n");
+		LOG_GSM_MEDIA(gl, "the SIP side did not take the MSC's new media");
 	if (what != GSM_OFFER_HOLD && what != GSM_OFFER_RETRIEVE)
 		return;
 	if (!accepted) {

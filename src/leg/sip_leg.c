@@ -15,6 +15,7 @@
 #include <osmocom/core/utils.h>
 
 #include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/log_limit.h>
 #include <osmocom/sipgw/base/token.h>
 #include <osmocom/sipgw/call/call.h>
 #include <osmocom/sipgw/leg/sip_leg.h>
@@ -45,6 +46,7 @@ struct sip_leg {
 struct sip_kind {
 	struct leg_kind kind;
 	struct sip_leg_env env;
+	struct log_limit refused_limit;
 };
 
 #define LOG_SIPLEG(SL, LEVEL, FMT, ARGS...)                                                                            \
@@ -54,6 +56,15 @@ struct sip_kind {
 static inline struct sip_leg *sip_leg_from(struct leg *leg)
 {
 	return (struct sip_leg *)leg;
+}
+
+/* The peer can cause it by each INVITE */
+static void log_refused(const struct leg_kind *kind, const struct sip_peer *peer, const struct cause *why)
+{
+	const char *more = log_limit_pass(&((struct sip_kind *)kind)->refused_limit);
+
+	if (more)
+		LOGP(DSIP, LOGL_NOTICE, "call from %s refused: %s%s\n", peer->name, why->text, more);
 }
 
 static const struct sip_leg_env *env_of(const struct leg_kind *kind)
@@ -492,13 +503,13 @@ void sip_leg_incoming(const struct leg_kind *kind, struct sip_session *s, struct
 	struct sip_leg *sl;
 
 	if (parties_from_invite(&parties, inv, &why) < 0) {
-		LOGP(DSIP, LOGL_NOTICE, "call from %s refused: %s\n", peer->name, why.text);
+		log_refused(kind, peer, &why);
 		session_end(s, &why);
 		return;
 	}
 	sl = leg_alloc((void *)kind, kind);
 	sl->incoming = true;
-	if (!call_begin(env_of(kind)->calls, &sl->leg)) {
+	if (!call_begin(env_of(kind)->calls, &sl->leg, &parties)) {
 		talloc_free(sl);
 		why = cause_make(CAUSE_TEMP_FAILURE, "shutting down");
 		session_end(s, &why);

@@ -181,7 +181,7 @@ static void give_up(struct mgcp_trx *trx)
 {
 	struct mgcp_trxs *trxs = trx->trxs;
 
-	LOGP(DMGCP, LOGL_NOTICE, "MGCP transaction %u: no answer, given up\n", trx->id);
+	LOGP(DMGCP, LOGL_INFO, "MGCP transaction %u: no answer, given up\n", trx->id);
 	count(trxs, MGW_CTR_TIMEOUT);
 	trxs->ops->given_up(trxs->priv, trx->first_sent_us / 1000);
 	finish(trx, NULL);

@@ -21,6 +21,7 @@
  * Copyright (C) 2026 the osmo-sipgw authors */
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <strings.h>
 
 #include <osmocom/sipgw/base/log.h>
@@ -183,7 +184,7 @@ static void fail(struct mgw_endp *endp, uint8_t cause, bool other_gateway, const
 	osmo_timer_del(&endp->timer);
 	endp->tries = 0;
 	if (endp->cb) {
-		LOG_ENDP(endp, LOGL_NOTICE, "failed: %s\n", why);
+		LOG_ENDP(endp, LOGL_INFO, "failed: %s\n", why);
 		endp->ending = true;
 		report(endp, &r);
 		endp->cb = NULL;
@@ -333,11 +334,12 @@ static void refused(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 	const struct mgcp_code *code = mgcp_code_get(rsp->code);
 	enum mgcp_advice advice = endp->name[0] ? code->on_live : code->on_new;
 	bool check = endp->state == ENDP_ST_CHECK;
+	char why[128];
 
 	/* a CRCX may have been carried out, and its repetition refused since there is no room for two */
 	endp->unsure |= !endp->conns[endp->conn].id[0];
 	mgw_note_error(endp->mgw, rsp->code, rsp->comment);
-	LOG_ENDP(endp, LOGL_NOTICE, "refused: %u %s\n", rsp->code, code->text);
+	LOG_ENDP(endp, LOGL_INFO, "refused: %u %s\n", rsp->code, code->text);
 	if (endp->ending) {
 		endp->unsure |= advice == MGCP_ADVICE_LOST;
 		next_step(endp);
@@ -354,7 +356,8 @@ static void refused(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 		state_chg(endp, ENDP_ST_PAUSE);
 		timer_start_ms(&endp->timer, PAUSE_MS << endp->tries++);
 	} else {
-		fail(endp, code->cause, advice != MGCP_ADVICE_FAIL, code->text);
+		snprintf(why, sizeof(why), "the gateway refused: %u %s", rsp->code, code->text);
+		fail(endp, code->cause, advice != MGCP_ADVICE_FAIL, why);
 	}
 }
 

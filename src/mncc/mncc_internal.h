@@ -10,6 +10,7 @@
 #include <osmocom/core/timer.h>
 
 #include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/log_limit.h>
 #include <osmocom/sipgw/base/turn.h>
 #include <osmocom/sipgw/base/wire.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
@@ -46,6 +47,7 @@ struct mncc_link {
 	char last_error[160];
 	uint64_t error_logged_ms;
 	unsigned int errors_muted;
+	struct log_limit malformed_limit, duplicate_limit;
 	struct rate_ctr_group *ctrs;
 };
 

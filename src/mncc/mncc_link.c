@@ -213,15 +213,27 @@ static void rx_unknown(struct mncc_link *link, const struct mncc_msg *msg)
 
 static void rx_malformed(struct mncc_link *link, const uint8_t *buf, size_t len)
 {
+	const char *more = log_limit_pass(&link->malformed_limit);
 	uint32_t head[2] = {};
 
 	memcpy(head, buf, OSMO_MIN(len, sizeof(head)));
 	mncc_link_count(link, MNCC_CTR_RX_MALFORMED);
-	LOG_LINK(link, LOGL_NOTICE, "%s (0x%x) of %zu octets is malformed and dropped\n",
-		 get_value_string(mncc_msg_type_names, head[0]), head[0], len);
+	if (more)
+		LOG_LINK(link, LOGL_NOTICE, "%s (0x%x) of %zu octets is malformed and dropped%s\n",
+			 get_value_string(mncc_msg_type_names, head[0]), head[0], len, more);
 	/* the phone would wait long for nothing */
 	if (head[0] == MNCC_MT_SETUP_IND && len >= sizeof(head) && !find_call(link, head[1]))
 		refuse_call(link, head[1], CAUSE_INVALID_INFO);
+}
+
+static void rx_duplicate(struct mncc_link *link, const struct mncc_msg *msg)
+{
+	const char *more = log_limit_pass(&link->duplicate_limit);
+
+	mncc_link_count(link, MNCC_CTR_RX_DUPLICATE);
+	if (more)
+		LOG_LINK(link, LOGL_NOTICE, "%s, but there is such a call already: ignored%s\n",
+			 mncc_link_msg_str(msg), more);
 }
 
 static void rx_msg(struct mncc_link *link, const uint8_t *buf, size_t len)
@@ -236,8 +248,7 @@ static void rx_msg(struct mncc_link *link, const uint8_t *buf, size_t len)
 	LOG_LINK(link, LOGL_DEBUG, "from MSC: %s\n", mncc_link_msg_str(&msg));
 	mc = find_call(link, msg.callref);
 	if (msg.type == MNCC_MT_SETUP_IND && mc) {
-		mncc_link_count(link, MNCC_CTR_RX_DUPLICATE);
-		LOG_LINK(link, LOGL_NOTICE, "%s, but there is such a call already: ignored\n", mncc_link_msg_str(&msg));
+		rx_duplicate(link, &msg);
 	} else if (msg.type == MNCC_MT_SETUP_IND) {
 		rx_setup_ind(link, &msg);
 	} else if (mc) {

@@ -15,6 +15,7 @@
 #include <osmocom/core/linuxlist.h>
 #include <osmocom/core/timer.h>
 
+#include <osmocom/sipgw/base/log_limit.h>
 #include <osmocom/sipgw/sip/sip_msg.h>
 #include <osmocom/sipgw/sip/sip_peer.h>
 #include <osmocom/sipgw/sip/sip_session.h>
@@ -248,12 +249,6 @@ void sip_session_drop_infos(struct sip_session *s);
 
 /* ---- UA ---- */
 
-/*! Counts what happens often and lets one log line per interval through. */
-struct sip_log_limit {
-	unsigned int n;		/*!< since the last line */
-	struct timespec last;	/*!< when it was written */
-};
-
 struct sip_ua {
 	struct sip_ua_ops ops;
 	struct llist_head binds;
@@ -266,12 +261,9 @@ struct sip_ua {
 	struct sip_transports *tps;
 	struct sip_trxs *trxs;
 	struct rate_ctr_group *ctrs;
-	struct sip_log_limit unknown_limit, malformed_limit;
+	struct log_limit unknown_limit, malformed_limit, cseq_limit;
 	DECLARE_HASHTABLE(by_call_id, 13);
 };
-
-/* sip_ua.c */
-bool sip_log_limit_pass(struct sip_log_limit *limit, unsigned int *n);
 
 /* sip_ua_request.c */
 void sip_ua_rx(void *data, const struct sip_flow *from, const uint8_t *buf, size_t len);

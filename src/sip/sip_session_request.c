@@ -164,6 +164,7 @@ void sip_session_rx_request(struct sip_session *s, struct sip_trx *trx, const st
 {
 	bool dismissed;
 	struct sip_dialog *dlg = dialog_of(s, req, &dismissed);
+	const char *more;
 	unsigned int i;
 
 	if (!trx) {
@@ -171,7 +172,10 @@ void sip_session_rx_request(struct sip_session *s, struct sip_trx *trx, const st
 	} else if (dismissed) {
 		sip_tx_respond(trx, req, req->method == SIP_BYE ? 200 : 481, NULL, NULL);
 	} else if (!sip_dialog_cseq_ok(dlg, req)) {
-		LOG_SESSION(s, LOGL_NOTICE, "%s with CSeq %u out of order: 500\n", req->method_name, req->cseq);
+		more = log_limit_pass(&s->ua->cseq_limit);
+		if (more)
+			LOG_SESSION(s, LOGL_NOTICE, "%s with CSeq %u out of order: 500%s\n", req->method_name,
+				    req->cseq, more);
 		sip_tx_respond(trx, req, 500, NULL, NULL);
 	} else if (!sip_ua_refuse_extension(trx, req, NULL)) {
 		for (i = 0; i < ARRAY_SIZE(methods); i++) {

@@ -18,7 +18,6 @@
 #define DEFAULT_ADDR	     "0.0.0.0"
 #define DEFAULT_PORT	     5060
 #define DEFAULT_MAX_SESSIONS 20000
-#define LOG_INTERVAL_S	     10
 
 static const struct rate_ctr_desc ua_ctr_desc[] = {
 	[SIP_CTR_RX] = { "rx", "Messages received" },
@@ -41,21 +40,6 @@ static const struct rate_ctr_group_desc ua_ctrg_desc = {
 	.num_ctr = ARRAY_SIZE(ua_ctr_desc),
 	.ctr_desc = ua_ctr_desc,
 };
-
-/*! True if a line may be written now; then \a n is how many events there were since the last one, this one included. */
-bool sip_log_limit_pass(struct sip_log_limit *limit, unsigned int *n)
-{
-	struct timespec now;
-
-	limit->n++;
-	osmo_clock_gettime(CLOCK_MONOTONIC, &now);
-	if (limit->last.tv_sec && now.tv_sec - limit->last.tv_sec < LOG_INTERVAL_S)
-		return false;
-	limit->last = now;
-	*n = limit->n;
-	limit->n = 0;
-	return true;
-}
 
 static int ua_destructor(struct sip_ua *ua)
 {

@@ -315,15 +315,14 @@ static void refuse_unknown(struct sip_ua *ua, struct sip_msg *req, const struct 
 {
 	char tag[SIP_TAG_LEN], buf[SIP_HOSTPORT_LEN];
 	struct sip_tx tx;
-	unsigned int n;
+	const char *more;
 	int len;
 
 	count(ua, SIP_CTR_RX_UNKNOWN_SOURCE);
-	if (sip_log_limit_pass(&ua->unknown_limit, &n)) {
+	more = log_limit_pass(&ua->unknown_limit);
+	if (more) {
 		sip_hostport_buf(buf, sizeof(buf), &from->remote);
-		LOGP(DSIP, LOGL_NOTICE,
-		     "%u request(s) from addresses that are no peer's refused, the last one: %s from %s\n", n,
-		     req->method_name, buf);
+		LOGP(DSIP, LOGL_NOTICE, "%s from %s refused: no peer has this address%s\n", req->method_name, buf, more);
 	}
 	if (!ua->refuse_unknown || req->method == SIP_ACK)
 		return;
@@ -339,14 +338,15 @@ static void refuse_unknown(struct sip_ua *ua, struct sip_msg *req, const struct 
 static void rx_malformed(struct sip_ua *ua, const struct sip_flow *from, const struct sip_reject *reject)
 {
 	char hostport[SIP_HOSTPORT_LEN], buf[4096];
-	unsigned int n;
+	const char *more;
 	int len;
 
 	count(ua, SIP_CTR_RX_MALFORMED);
-	if (sip_log_limit_pass(&ua->malformed_limit, &n)) {
+	more = log_limit_pass(&ua->malformed_limit);
+	if (more) {
 		sip_hostport_buf(hostport, sizeof(hostport), &from->remote);
-		LOGP(DSIP, LOGL_NOTICE, "%u malformed message(s), the last one from %s%s%s\n", n, hostport,
-		     reject ? ": " : "", reject ? reject->why : "");
+		LOGP(DSIP, LOGL_NOTICE, "malformed message from %s%s%s%s\n", hostport, reject ? ": " : "",
+		     reject ? reject->why : "", more);
 	}
 	if (!reject || !sip_peer_by_addr(ua, &from->remote))
 		return;

@@ -25,8 +25,13 @@ static struct call *call;
 
 static void begin_with(struct fake_kind *kind)
 {
-	call = call_begin(calls, fake_leg_alloc(kind, ctx));
+	struct call_parties parties = { .called.digits = "1", .calling.digits = "2" };
+	char buf[200];
+
+	call = call_begin(calls, fake_leg_alloc(kind, ctx), &parties);
 	EXPECT(call);
+	call_to_str_buf(buf, sizeof(buf), call); /* the operator sees from the beginning who calls whom */
+	EXPECT(strstr(buf, " 2 -> 1, "));
 }
 
 static void mo_setup(void)
@@ -348,6 +353,7 @@ static void empty_cb(void *data)
 static void test_stop(void)
 {
 	struct cause cause = cause_make(CAUSE_TEMP_FAILURE, "shutting down");
+	struct call_parties parties = {};
 	struct leg *leg;
 
 	printf("\n=== Shutting down ===\n");
@@ -358,7 +364,7 @@ static void test_stop(void)
 	btw("stop: every call is released, new ones are refused");
 	calls_stop(calls, &cause);
 	leg = fake_leg_alloc(&gsm, ctx);
-	EXPECT(!call_begin(calls, leg));
+	EXPECT(!call_begin(calls, leg, &parties));
 	EXPECT(talloc_parent(leg) == ctx);
 	talloc_free(leg);
 	EXPECT(n_empty == 0);

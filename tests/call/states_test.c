@@ -89,7 +89,7 @@ static void settle(void)
 /* Bring a call to \a state. */
 static void reach(struct fake_kind *from, enum call_state state)
 {
-	call = call_begin(calls, fake_leg_alloc(from, ctx));
+	call = call_begin(calls, fake_leg_alloc(from, ctx), &(struct call_parties){});
 	EXPECT(call);
 	call_id = call->id;
 	if (state == CALL_ST_ROUTING) /* left at once by itself, as long as routing waits for nobody */

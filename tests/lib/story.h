@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 void story_init(void *ctx);	/*!< logging to stderr, talloc contexts; call first */
+unsigned int log_lines(void);	/*!< how many lines of level notice and above were logged since it was asked last */
 void btw(const char *fmt, ...) __attribute__((format(printf, 1, 2)));	/*!< tell what happens next */
 
 /*! End the test if \a cond does not hold. */

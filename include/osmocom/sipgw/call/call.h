@@ -62,7 +62,7 @@ struct call {
 	struct llist_head entry;	/*!< in calls->list, oldest first */
 	struct osmo_fsm_inst *fi;
 	struct leg *legs[2];		/*!< by enum leg_side; NULL: not yet, or ended */
-	struct call_parties *parties;	/*!< as they came, after number rewriting */
+	struct call_parties *parties;	/*!< as they came; rewritten when the route is looked up */
 	char *target;			/*!< name of the route's target */
 	enum media_mode media_mode;
 	bool mt;			/*!< it came from a SIP leg */
@@ -99,9 +99,10 @@ void calls_stop(struct calls *calls, const struct cause *cause);
 struct call *call_find(const struct calls *calls, uint32_t id);
 
 /*! Begin a call that \a leg (side A, just made by its protocol) brings. The call becomes the leg's talloc parent and fills in its dispatch, call_id and
- * side. The leg posts SETUP when it knows everything. NULL when the daemon is stopping: the leg is then untouched and the protocol refuses the call
+ * side. \a parties (copied) are for the operator, as far as they are known; those of the SETUP, which the leg posts when it knows everything, count.
+ * NULL when the daemon is stopping: the leg is then untouched and the protocol refuses the call
  * (cause 41). */
-struct call *call_begin(struct calls *calls, struct leg *leg);
+struct call *call_begin(struct calls *calls, struct leg *leg, const struct call_parties *parties);
 
 const char *call_state_name(const struct call *call);
 /*! One line for the operator: id, state, who calls whom, by which kinds of legs. Returns like snprintf. */

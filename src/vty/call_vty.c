@@ -82,18 +82,16 @@ static const char *number_str(const struct number *n)
 	return buf;
 }
 
-static const struct number no_number;
-
 static const char *calling_str(const struct call *call)
 {
-	return number_str(call->parties ? &call->parties->calling : &no_number);
+	return number_str(&call->parties->calling);
 }
 
 static const char *called_str(const struct call *call)
 {
-	if (call->parties && !number_given(&call->parties->called) && *call->parties->imsi)
+	if (!number_given(&call->parties->called) && *call->parties->imsi)
 		return call->parties->imsi;
-	return number_str(call->parties ? &call->parties->called : &no_number);
+	return number_str(&call->parties->called);
 }
 
 static const char *age_str(const struct call *call)
@@ -101,16 +99,32 @@ static const char *age_str(const struct call *call)
 	return vty_ago_ms(vty_ms_since(call->answered ? &call->t_answered : &call->t_start));
 }
 
-#define CALL_ROW "%10s %-10s %-17s %-17s %-12s %s%s"
+/* What fits into a column; what was cut ends in "..". */
+static const char *fit(const char *str, size_t width)
+{
+	return strlen(str) <= width ? str : talloc_asprintf(OTC_SELECT, "%.*s..", (int)width - 2, str);
+}
+
+/* 80 columns: a number as long as they get (E.164: 15 digits, with "+" 16), and 22 for id and target together */
+#define CALL_ROW	"%*s %-10s %-16s %-16s %-11s %s%s"
+#define WIDTH_NUMBER	16
+#define WIDTH_ID_TARGET 22
+
+static void show_row(struct vty *vty, int width_id, const struct call *call)
+{
+	vty_out(vty, CALL_ROW, width_id, talloc_asprintf(OTC_SELECT, "%u", call->id), call_state_name(call),
+		fit(calling_str(call), WIDTH_NUMBER), fit(called_str(call), WIDTH_NUMBER), age_str(call),
+		fit(call->target ?: "", WIDTH_ID_TARGET - width_id), VTY_NEWLINE);
+}
 
 DEFUN(show_calls, show_calls_cmd, "show calls", SHOW_STR "Calls that exist now, one line each, oldest first\n")
 {
+	int width_id = OSMO_MAX(4, snprintf(NULL, 0, "%u", vty_gw->calls->last_id));
 	const struct call *call;
 
-	vty_out(vty, CALL_ROW, "Call", "State", "From", "To", "Since", "Target", VTY_NEWLINE);
+	vty_out(vty, CALL_ROW, width_id, "Call", "State", "From", "To", "Since", "Target", VTY_NEWLINE);
 	llist_for_each_entry (call, &vty_gw->calls->list, entry)
-		vty_out(vty, CALL_ROW, talloc_asprintf(OTC_SELECT, "%u", call->id), call_state_name(call),
-			calling_str(call), called_str(call), age_str(call), call->target ?: "", VTY_NEWLINE);
+		show_row(vty, width_id, call);
 	vty_out(vty, "%u call%s%s%s", vty_gw->calls->n, vty_gw->calls->n == 1 ? "" : "s",
 		vty_gw->calls->stopping ? "; no new ones: shutting down" : "", VTY_NEWLINE);
 	return CMD_SUCCESS;
@@ -146,9 +160,10 @@ DEFUN(show_call, show_call_cmd, "show call <1-4294967295>", SHOW_STR "One call w
 
 	if (!call)
 		return CMD_WARNING;
-	vty_out(vty, "Call %u: %s%s%s", call->id, call_state_name(call),
-		call->parties && call->parties->emergency ? ", emergency" : "", VTY_NEWLINE);
-	vty_out(vty, "  From %s to %s, target %s, media %s%s", calling_str(call), called_str(call), call->target ?: "-",
+	vty_out(vty, "Call %u: %s%s%s", call->id, call_state_name(call), call->parties->emergency ? ", emergency" : "",
+		VTY_NEWLINE);
+	vty_out(vty, "  From %s to %s%s", calling_str(call), called_str(call), VTY_NEWLINE);
+	vty_out(vty, "  Target %s, media %s%s", call->target && *call->target ? call->target : "-",
 		get_value_string(media_mode_names, call->media_mode), VTY_NEWLINE);
 	vty_out(vty, "  Began %s ago", vty_ago_ms(vty_ms_since(&call->t_start)));
 	if (call->t_alerting.tv_sec || call->t_alerting.tv_nsec)
@@ -157,7 +172,10 @@ DEFUN(show_call, show_call_cmd, "show call <1-4294967295>", SHOW_STR "One call w
 		vty_out(vty, ", answered %s ago", vty_ago_ms(vty_ms_since(&call->t_answered)));
 	vty_out(vty, "%s", VTY_NEWLINE);
 	if (call->cause.value)
-		vty_out(vty, "  Ended by side %c: cause %u (%s)%s%s%s", call->released_by == LEG_A ? 'A' : 'B',
+		vty_out(vty, "  Ended by %s: cause %u (%s)%s%s%s",
+			call->by_us		     ? "us"
+			: call->released_by == LEG_A ? "side A"
+						     : "side B",
 			call->cause.value, cause_name(call->cause.value), *call->cause.text ? ", " : "",
 			call->cause.text, VTY_NEWLINE);
 	show_leg(vty, call, LEG_A);

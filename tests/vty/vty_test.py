@@ -369,10 +369,10 @@ def calls(setup):
 	"""A call is shown, and ended by the operator."""
 	c = CallUp(setup)
 	expect("\n1 call" in c.vty.cmd("show calls"), "one call")
-	number = re.search(r"^ *(\d+) CALLING    1001              5552222           \d s          pbx$", c.vty.cmd("show calls"), re.M)
+	number = re.search(r"^ *(\d+) CALLING    1001             5552222          \d s         pbx$", c.vty.cmd("show calls"), re.M)
 	expect(number, c.vty.cmd("show calls"))
 	shown = c.vty.cmd("show call " + number.group(1))
-	for part in (": CALLING", "  From 1001 to 5552222, target pbx, media direct", "  Began ", "  Leg A: gsm ", "  Leg B: sip "):
+	for part in (": CALLING", "  From 1001 to 5552222\n  Target pbx, media direct", "  Began ", "  Leg A: gsm ", "  Leg B: sip "):
 		expect(part in shown, "'%s' is not in:\n%s" % (part, shown))
 	c.vty.cmds("enable\ncall %s release 17" % number.group(1))
 	wait_for(lambda: "0 calls" in c.vty.cmd("show calls"), "the end of the call")

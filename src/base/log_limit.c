@@ -15,15 +15,17 @@ const char *log_limit_pass(struct log_limit *limit)
 {
 	static char more[64];
 	struct timespec now;
+	uint64_t now_ms;
 
 	osmo_clock_gettime(CLOCK_MONOTONIC, &now);
-	if (limit->begun && now.tv_sec - limit->last_s < LOG_LIMIT_INTERVAL_S) {
+	now_ms = now.tv_sec * 1000ull + now.tv_nsec / 1000000;
+	if (limit->begun && now_ms - limit->last_ms < LOG_LIMIT_INTERVAL_MS) {
 		limit->left_out++;
 		return NULL;
 	}
 	more[0] = '\0';
 	if (limit->left_out)
 		snprintf(more, sizeof(more), " (%u more since the last such line)", limit->left_out);
-	*limit = (struct log_limit){ .begun = true, .last_s = now.tv_sec };
+	*limit = (struct log_limit){ .begun = true, .last_ms = now_ms };
 	return more;
 }

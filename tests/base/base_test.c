@@ -8,6 +8,7 @@
 
 #include <osmocom/core/utils.h>
 
+#include <osmocom/sipgw/base/log_limit.h>
 #include <osmocom/sipgw/base/timers.h>
 #include <osmocom/sipgw/base/token.h>
 #include <osmocom/sipgw/base/turn.h>
@@ -63,6 +64,26 @@ static void test_timers(void)
 		osmo_tdef_for_each(def, g->tdefs)
 			EXPECT(def->desc && strlen(def->desc) > 10);
 	}
+}
+
+static void test_log_limit(void)
+{
+	struct log_limit limit = {};
+	unsigned int i;
+
+	btw("what happens often is told at once, and then every ten seconds with the number of what was left out");
+	EXPECT(strcmp(log_limit_pass(&limit), "") == 0);
+	for (i = 0; i < 1000; i++)
+		EXPECT(!log_limit_pass(&limit));
+	pass_ms(9999);
+	EXPECT(!log_limit_pass(&limit));
+	pass_ms(1);
+	printf("  line%s\n", log_limit_pass(&limit));
+	EXPECT(!log_limit_pass(&limit));
+	pass_ms(10000);
+	printf("  line%s\n", log_limit_pass(&limit));
+	pass_ms(10000);
+	EXPECT(strcmp(log_limit_pass(&limit), "") == 0);
 }
 
 static struct turn_task deliver, send_;
@@ -133,6 +154,7 @@ int main(void)
 	fake_time_start();
 	test_tokens();
 	test_timers();
+	test_log_limit();
 	test_lazy();
 	test_turn();
 	btw("done");

@@ -176,6 +176,36 @@ static void refusals(void)
 	msc_ends(MO_TALKING);
 }
 
+/* The peer's packets must not become as many lines in the log */
+static void floods(void)
+{
+	unsigned int i;
+
+	scene("the PBX calls something that is no number, again and again", MEDIA_ANCHORED);
+	log_lines();
+	for (i = 0; i < 5; i++) {
+		sip_peer_sends("INVITE", .to = "alice", .from = "5551000", .sdp = SDP_FR);
+		sip_peer_expects("100");
+		sip_peer_expects("404");
+		sip_peer_sends("ACK");
+	}
+	EXPECT(log_lines() == 1);
+	scene_ends();
+
+	scene("the PBX offers something of no use, again and again", MEDIA_ANCHORED);
+	call_up_to(MT_TALKING);
+	log_lines();
+	for (i = 0; i < 5; i++) {
+		sip_peer_sends("INVITE", .sdp = SDP("127.0.0.20", "27760", "99", "a=rtpmap:99 none/8000\r\n"));
+		sip_peer_expects("100");
+		sip_peer_expects("488");
+		sip_peer_sends("ACK");
+	}
+	EXPECT(log_lines() <= 2);
+	EXPECT(n_calls() == 1);
+	msc_ends(MT_TALKING);
+}
+
 int main(void)
 {
 	unsigned int p;
@@ -185,6 +215,7 @@ int main(void)
 		everything_everywhere(p);
 	late_and_repeated();
 	refusals();
+	floods();
 	stage_close();
 	return 0;
 }

@@ -68,6 +68,8 @@ static void they_hang_up(void)
 
 static void test_theirs(void)
 {
+	unsigned int i;
+
 	btw("they ask for a change, move to another address, and we accept");
 	they_call();
 	OSMO_STRLCPY_ARRAY(call.extra_contact, "sip:new@127.0.53.2:5060");
@@ -133,6 +135,19 @@ static void test_theirs(void)
 	fake_sip_expect(stage.pbx, "420 INVITE");
 	EXPECT(strcmp(fake_sip_header(stage.pbx, "Unsupported"), "100rel") == 0);
 	fake_call_ack_failure(&call);
+
+	btw("old ones again and again: 500, and one line in the log");
+	stage.pbx->quiet = true;
+	log_lines();
+	for (i = 0; i < 50; i++) {
+		struct fake_call old = call;
+		old.cseq -= 2;
+		fake_call_invite(&old, NULL, PBX_SDP);
+		fake_sip_expect(stage.pbx, "500 INVITE");
+		fake_call_ack_failure(&old);
+	}
+	EXPECT(log_lines() == 1);
+	stage.pbx->quiet = false;
 
 	btw("nobody decides about one: 500");
 	fake_call_invite(&call, NULL, HELD_SDP);

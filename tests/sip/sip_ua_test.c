@@ -181,6 +181,8 @@ static void test_strangers(void)
 
 	btw("a flood of it: each one answered, one line in the log, nothing kept");
 	stranger->quiet = true;
+	pass_ms(10000);
+	log_lines();
 	for (i = 0; i < 500; i++) {
 		fake_call_init(&c, stranger, "1");
 		fake_call_invite(&c, NULL, PBX_SDP);
@@ -188,9 +190,11 @@ static void test_strangers(void)
 	}
 	sip_ua_get_counts(stage.ua, &n_sessions, &n_trx);
 	EXPECT(n_sessions == 0 && n_trx == 0);
+	EXPECT(log_lines() == 1);
 	pass_ms(10000);
 	fake_call_invite(&c, NULL, PBX_SDP);
 	fake_sip_expect(stranger, "403 INVITE");
+	EXPECT(log_lines() == 1);
 	stranger->quiet = false;
 
 	btw("or no answer at all");
@@ -248,12 +252,14 @@ static void test_junk(void)
 	btw("junk: counted, not answered, one line in the log");
 	before = counter(SIP_CTR_RX_MALFORMED);
 	stage.pbx->quiet = true;
+	log_lines();
 	for (i = 0; i < 1000; i++)
 		fake_sip_send(stage.pbx, "This is no SIP at all, sorry\r\n\r\n");
 	fake_sip_send(stage.pbx, "\r\n\r\n");
 	stage.pbx->quiet = false;
 	fake_sip_expect_nothing(stage.pbx);
 	EXPECT(counter(SIP_CTR_RX_MALFORMED) == before + 1000);
+	EXPECT(log_lines() == 1);
 
 	btw("a request with a mistake: 400");
 	fake_sip_send(stage.pbx,

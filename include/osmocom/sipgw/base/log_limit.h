@@ -5,15 +5,15 @@
 #pragma once
 
 #include <stdbool.h>
-#include <time.h>
+#include <stdint.h>
 
-#define LOG_LIMIT_INTERVAL_S 10
+#define LOG_LIMIT_INTERVAL_MS 10000
 
 /*! One kind of line; all zero to begin with. */
 struct log_limit {
 	unsigned int left_out;	/*!< since the last line */
 	bool begun;		/*!< a line was written */
-	time_t last_s;		/*!< when, CLOCK_MONOTONIC */
+	uint64_t last_ms;	/*!< when, CLOCK_MONOTONIC */
 };
 
 /*! Something happened that is worth a line. \returns NULL if none is to be written now; else what to write at its end: "", or how many were left out

@@ -418,6 +418,7 @@ static void test_calls(void)
 {
 	struct mncc_call a = {}, b = {};
 	uint8_t buf[MSC_SIZE_NEW];
+	unsigned int i;
 
 	begin_up();
 	btw("a phone calls, and the call hears what the MSC says");
@@ -461,6 +462,18 @@ static void test_calls(void)
 	EXPECT(msc_hears(true) == 2);
 	EXPECT(ctr(MNCC_CTR_RX_MALFORMED) == 4);
 	EXPECT(ctr(MNCC_CTR_CALLS_REFUSED) == 4);
+
+	btw("a flood of such messages is no flood of log lines");
+	pass_ms(10000);
+	log_lines();
+	for (i = 0; i < 100; i++) {
+		msc_sends(buf, 7);
+		msc_says(MSC_SETUP_IND, 0x80000001);
+		msc_says(MSC_ALERT_IND, 0x5000 + i);
+		pump();
+		EXPECT(msc_hears(false) == 1);
+	}
+	EXPECT(log_lines() == 2);
 
 	btw("callrefs of MT calls: one after the other, each once");
 	EXPECT(mncc_call_attach(&b, link_, 0x80000001, &call_ops) == -EEXIST && !b.link);

@@ -201,12 +201,12 @@ def mo_dtmf(b):
 
 # ---- calls to phones (MT)
 
-def mt_call(b, steps, behaviour, n=1, hangup=None, called="1001", **kw):
+def mt_call(b, steps, behaviour, n=1, hangup=None, called="1001", to=GW, **kw):
 	"""The PBX calls a phone that behaves so; returns the player's totals and sipp's exit code."""
 	args = ["--mt", n, "--mt-behaviour", behaviour] + (["--hangup-after", hangup] if hangup is not None else [])
 	player = b.msc(*args, "--rtp")
 	b.wait_mncc_up()
-	pbx = b.sipp("pbx", steps, "-m", n, "-s", called, remote=GW, **kw)
+	pbx = b.sipp("pbx", steps, "-m", n, "-s", called, remote=to, **kw)
 	rc = pbx.wait(60)
 	expect(rc == 0, "the PBX's call went wrong:\n" + open_error(b, "pbx") + pbx.output()[-600:])
 	return totals(b, player)
@@ -337,6 +337,22 @@ def mgw_restarts(b):
 
 
 @test
+def mgw_restarts_fast(b):
+	"""osmo-mgw is restarted within a keep-alive interval, so that it never looked dead: the lost endpoint is found all the same."""
+	mgw = b.mgw()
+	b.sipp("pbx", sipp.ANSWERS)
+	b.gateway(extra="timer mgcp X6 2000\n")
+	player = b.msc("--mo", 1, "--hold", 60, "--story")
+	player.wait_output("SETUP_COMPL_IND")
+	mgw.end(signal.SIGKILL)
+	b.mgw()
+	t = totals(b, player)
+	expect_totals(t, answered=1, cause_41=1)
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1, name="second")), answered=1)
+	finish(b)
+
+
+@test
 def msc_restarts(b):
 	"""The MSC goes away in a call: BYE to the PBX; the gateway connects again and the next call works."""
 	b.mgw()
@@ -438,6 +454,17 @@ def baresip_talks(b, phone):
 	expect(received > 60, "baresip received %d frames in 2 s" % received)
 	expect(sent > 60, "baresip sent %d frames in 2 s" % sent)
 	return "baresip: %d frames sent, %d received in 2 s" % (sent, received)
+
+
+@test
+def kamailio_mt(b):
+	"""A call to a phone through the proxy; the PBX hangs up; then the phone does."""
+	b.mgw()
+	b.kamailio()
+	b.gateway(peer=(PROXY_IP, 5060))
+	for steps, hangup in ((sipp.CALLS, None), (sipp.CALLS_UNTIL_BYE, 1)):
+		expect_totals(mt_call(b, steps, "answer", hangup=hangup, to=(PROXY_IP, 5060)), answered=1, unexpected=0)
+	finish(b)
 
 
 @test

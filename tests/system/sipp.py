@@ -67,13 +67,17 @@ def invite(user="1001", body=None, extra="", called="[service]"):
 	return _send(_message(lines, body, extra), True)
 
 
-def request(method, cseq, in_dialog=True, retrans=True, body=None, branch="[branch]", extra=""):
-	"""Another request of our side."""
-	lines = ["%s sip:[service]@[remote_ip]:[remote_port] SIP/2.0" % method,
-		 "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=%s;rport" % branch,
+def request(method, cseq, invite_at=None, retrans=True, body=None, extra=""):
+	"""Another request of our side: in the dialog, by its route set; or of the INVITE's transaction (CANCEL, ACK to a failure) if
+	`invite_at' says how many steps ago the INVITE was."""
+	in_trx = invite_at is not None
+	lines = ["%s %s SIP/2.0" % (method, "sip:[service]@[remote_ip]:[remote_port]" if in_trx else "[next_url]"),
+		 "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch%s];rport" % ("-%d" % invite_at if in_trx else ""),
 		 "From: <sip:5551000@[contact]>;tag=[pid]c[call_number]",
-		 "To: <sip:[service]@[remote_ip]:[remote_port]>" + ("[peer_tag_param]" if in_dialog else ""),
+		 "To: <sip:[service]@[remote_ip]:[remote_port]>" + ("" if method == "CANCEL" else "[peer_tag_param]"),
 		 "Call-ID: [call_id]", "CSeq: %d %s" % (cseq, method), "Contact: <sip:5551000@[contact]>", "Max-Forwards: 70"]
+	if not in_trx:
+		lines.append("[routes]")
 	return _send(_message(lines, body, extra), retrans)
 
 
@@ -118,11 +122,11 @@ CALLS = [invite(body=sdp()), recv(100, optional=True), recv(180, optional=True),
 CALLS_UNTIL_BYE = [invite(body=sdp()), recv(100, optional=True), recv(180, optional=True), recv(183, optional=True), recv(200),
 		   request("ACK", 1, retrans=False), recv("BYE"), reply_in_dialog(), linger()]
 CALLS_CANCELS = [invite(body=sdp()), recv(100), recv(180), pause(500),
-		 request("CANCEL", 1, in_dialog=False, branch="[branch-4]"), recv(200), recv(487),
-		 request("ACK", 1, retrans=False, branch="[branch-7]"), linger()]
+		 request("CANCEL", 1, invite_at=4), recv(200), recv(487),
+		 request("ACK", 1, invite_at=7, retrans=False), linger()]
 
 
 def refused(status, formats=(3,)):
 	"""A call from the PBX that has to be refused with this status."""
 	return [invite(body=sdp(*formats)), recv(100, optional=True), recv(180, optional=True), recv(status),
-		request("ACK", 1, retrans=False, branch="[branch-4]"), linger(1000)]
+		request("ACK", 1, invite_at=4, retrans=False), linger(1000)]

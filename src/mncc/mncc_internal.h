@@ -45,10 +45,17 @@ struct mncc_link {
 
 	uint64_t since_ms;		/*!< in this state */
 	char last_error[160];
+	enum mncc_link_error error;
+	bool error_is_past;		/*!< the link has come further since */
 	uint64_t error_logged_ms;
 	unsigned int errors_muted;
 	struct log_limit malformed_limit, duplicate_limit;
 	struct rate_ctr_group *ctrs;
+};
+
+struct mncc_failure {
+	enum mncc_link_error error;
+	const char *why;		/*!< a sentence */
 };
 
 enum mncc_link_event {
@@ -56,7 +63,7 @@ enum mncc_link_event {
 	MNCC_LINK_EV_STOP,
 	MNCC_LINK_EV_TIMEOUT,	/*!< try again; or no HELLO came */
 	MNCC_LINK_EV_RX_HELLO,	/*!< data: struct mncc_hello */
-	MNCC_LINK_EV_LOST,	/*!< data: why, a string */
+	MNCC_LINK_EV_LOST,	/*!< data: struct mncc_failure */
 };
 
 extern struct osmo_fsm mncc_link_fsm;
@@ -81,4 +88,4 @@ void mncc_link_tx_flush(struct mncc_link *link);
 void mncc_link_tx_drop(struct mncc_link *link);
 
 /* mncc_link_fsm.c */
-void mncc_link_lost(struct mncc_link *link, const char *why);
+void mncc_link_lost(struct mncc_link *link, enum mncc_link_error error, const char *why);

@@ -232,8 +232,8 @@ static void rx_duplicate(struct mncc_link *link, const struct mncc_msg *msg)
 
 	mncc_link_count(link, MNCC_CTR_RX_DUPLICATE);
 	if (more)
-		LOG_LINK(link, LOGL_NOTICE, "%s, but there is such a call already: ignored%s\n",
-			 mncc_link_msg_str(msg), more);
+		LOG_LINK(link, LOGL_NOTICE, "%s, but there is such a call already: ignored%s\n", mncc_link_msg_str(msg),
+			 more);
 }
 
 static void rx_msg(struct mncc_link *link, const uint8_t *buf, size_t len)
@@ -263,7 +263,8 @@ static void rx_hello(struct mncc_link *link, const uint8_t *buf, size_t len)
 	struct mncc_hello hello;
 
 	if (mncc_hello_decode(&hello, buf, len) < 0)
-		mncc_link_lost(link, "the first message is no HELLO; is this the MNCC socket of an MSC?");
+		mncc_link_lost(link, MNCC_LINK_ERR_NOT_MNCC,
+			       "the first message is no HELLO; is this the MNCC socket of an MSC?");
 	else
 		osmo_fsm_inst_dispatch(link->fi, MNCC_LINK_EV_RX_HELLO, &hello);
 }
@@ -279,11 +280,13 @@ static void rx(struct mncc_link *link, const uint8_t *buf, size_t len)
 }
 
 /* The MSC serves one client: it accepts a second one and closes at once, before any HELLO. */
-static const char *why_eof(const struct mncc_link *link)
+static void eof(struct mncc_link *link)
 {
 	if (link->fi->state == MNCC_LINK_ST_HELLO)
-		return "the MSC closed the connection before its HELLO: another client is connected already";
-	return "the MSC closed the connection";
+		mncc_link_lost(link, MNCC_LINK_ERR_BUSY,
+			       "the MSC closed the connection before its HELLO: another client is connected already");
+	else
+		mncc_link_lost(link, MNCC_LINK_ERR_LOST, "the MSC closed the connection");
 }
 
 static const char *why_errno(int err)
@@ -311,12 +314,12 @@ static bool rx_batch(struct mncc_link *link)
 	n = recvmmsg(link->ofd.fd, msgs, RX_BATCH, MSG_DONTWAIT, NULL);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
-			mncc_link_lost(link, why_errno(errno));
+			mncc_link_lost(link, MNCC_LINK_ERR_LOST, why_errno(errno));
 		return false;
 	}
 	for (i = 0; i < n; i++) {
 		if (!msgs[i].msg_len) {
-			mncc_link_lost(link, why_eof(link));
+			eof(link);
 			return false;
 		}
 		rx(link, bufs[i], msgs[i].msg_len);
@@ -357,7 +360,7 @@ static void timer_cb(void *data)
 	struct mncc_link *link = data;
 
 	if (link->broken)
-		mncc_link_lost(link, link->last_error);
+		mncc_link_lost(link, MNCC_LINK_ERR_LOST, link->last_error);
 	else
 		osmo_fsm_inst_dispatch(link->fi, MNCC_LINK_EV_TIMEOUT, NULL);
 }
@@ -464,6 +467,8 @@ void mncc_link_get_info(const struct mncc_link *link, struct mncc_link_info *inf
 		.queue_max_seen = link->txq_max_seen,
 		.since_ms = mncc_link_now_ms() - link->since_ms,
 		.last_error = link->last_error,
+		.error = link->error,
+		.error_is_past = link->error_is_past,
 	};
 }
 

@@ -42,11 +42,14 @@ static void enter(struct mncc_link *link, enum mncc_link_state state)
 /* ---- why it failed, for the operator ---- */
 
 /* Say it when it is new, or when a minute has passed; remember it in any case. */
-static void note_failure(struct mncc_link *link, const char *why)
+static void note_failure(struct mncc_link *link, const struct mncc_failure *failure)
 {
+	const char *why = failure->why;
 	bool same = !strcmp(link->last_error, why);
 	uint64_t now = mncc_link_now_ms();
 
+	link->error = failure->error;
+	link->error_is_past = false;
 	if (same && link->error_logged_ms && now - link->error_logged_ms < LOG_AGAIN_MS) {
 		link->errors_muted++;
 		return;
@@ -61,27 +64,33 @@ static void note_failure(struct mncc_link *link, const char *why)
 		osmo_strlcpy(link->last_error, why, sizeof(link->last_error));
 }
 
-static const char *why_connect(int err)
+#define F(ERROR, WHY) ((struct mncc_failure){ MNCC_LINK_ERR_##ERROR, WHY })
+
+static struct mncc_failure connect_failure(int err)
 {
 	static char buf[80];
 
 	switch (err) {
 	case ENOENT:
-		return "there is no such socket: is osmo-msc running, with 'mncc external' and this path?";
+		return F(NO_SOCKET,
+			 "there is no such socket: is osmo-msc running, with 'mncc external' and this path?");
 	case ECONNREFUSED:
-		return "nobody listens on this socket: osmo-msc is not running any more";
+		return F(NO_SOCKET, "nobody listens on this socket: osmo-msc is not running any more");
 	case EACCES:
 	case EPERM:
-		return "no permission to connect: our user needs to write to the socket and to search its directory";
+		return F(PERMISSION,
+			 "no permission to connect: our user needs to write to the socket and to search its directory");
 	case EPROTOTYPE:
-		return "the socket is of another kind: this is not the MNCC socket of an MSC";
+		return F(NOT_MNCC, "the socket is of another kind: this is not the MNCC socket of an MSC");
 	case EAGAIN:
-		return "the MSC does not accept connections: another client is connected already, or it is stuck";
+		return F(BUSY,
+			 "the MSC does not accept connections: another client is connected already, or it is stuck");
 	default:
 		snprintf(buf, sizeof(buf), "cannot connect: %s", strerror(err));
-		return buf;
+		return F(NO_SOCKET, buf);
 	}
 }
+#undef F
 
 /* ---- the socket ---- */
 
@@ -133,29 +142,34 @@ static int open_socket(const char *path)
 /* A unix socket connects at once or not at all: with EAGAIN, unlike EINPROGRESS, there is nothing under way. */
 static void try_connect(struct mncc_link *link)
 {
+	struct mncc_failure failure;
 	int fd = open_socket(link->path);
 
 	if (fd < 0) {
-		note_failure(link, why_connect(-fd));
+		failure = connect_failure(-fd);
+		note_failure(link, &failure);
 		wait_and_retry(link, fd == -EAGAIN ? MNCC_LINK_ST_CONNECTING : MNCC_LINK_ST_DOWN);
 		return;
 	}
 	osmo_fd_setup(&link->ofd, fd, OSMO_FD_READ, mncc_link_fd_cb, link, 0);
 	OSMO_ASSERT(osmo_fd_register(&link->ofd) == 0);
 	timer_start(&link->timer, mncc_tdefs, T_MNCC_HELLO);
+	if (link->error == MNCC_LINK_ERR_NO_SOCKET || link->error == MNCC_LINK_ERR_PERMISSION)
+		link->error_is_past = true;
 	enter(link, MNCC_LINK_ST_HELLO);
 }
 
 /* ---- events ---- */
 
 /*! The socket is of no use any more, for this reason. */
-void mncc_link_lost(struct mncc_link *link, const char *why)
+void mncc_link_lost(struct mncc_link *link, enum mncc_link_error error, const char *why)
 {
 	/* why may be last_error itself */
 	char copy[sizeof(link->last_error)];
+	struct mncc_failure failure = { error, copy };
 
 	osmo_strlcpy(copy, why, sizeof(copy));
-	osmo_fsm_inst_dispatch(link->fi, MNCC_LINK_EV_LOST, copy);
+	osmo_fsm_inst_dispatch(link->fi, MNCC_LINK_EV_LOST, &failure);
 }
 
 static void calls_and_user_down(struct mncc_link *link)
@@ -201,10 +215,10 @@ static void on_waiting(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 		try_connect(link);
 }
 
-static void not_up(struct mncc_link *link, const char *why)
+static void not_up(struct mncc_link *link, const struct mncc_failure *failure)
 {
 	close_socket(link);
-	note_failure(link, why);
+	note_failure(link, failure);
 	wait_and_retry(link, MNCC_LINK_ST_DOWN);
 }
 
@@ -212,12 +226,14 @@ static void on_hello_msg(struct mncc_link *link, const struct mncc_hello *hello)
 {
 	const struct mncc_layout *layout;
 	const char *note;
+	struct mncc_failure failure = { .error = MNCC_LINK_ERR_VERSION };
 	char why[80];
 
 	layout = mncc_layout_for(hello, &note);
 	if (!layout) {
 		snprintf(why, sizeof(why), "the MSC speaks MNCC version %u, we speak 5 to 8", hello->version);
-		not_up(link, why);
+		failure.why = why;
+		not_up(link, &failure);
 		return;
 	}
 	if (note)
@@ -227,6 +243,7 @@ static void on_hello_msg(struct mncc_link *link, const struct mncc_hello *hello)
 	link->layout = layout;
 	link->backoff_ms = 0;
 	link->error_logged_ms = 0;
+	link->error_is_past = true;
 	mncc_link_count(link, MNCC_CTR_CONNECTS);
 	LOG_LINK(link, LOGL_NOTICE, "connected to the MSC, MNCC version %u, messages of %u octets\n", layout->version,
 		 layout->mncc_size);
@@ -237,6 +254,10 @@ static void on_hello_msg(struct mncc_link *link, const struct mncc_hello *hello)
 
 static void on_hello(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 {
+	static const struct mncc_failure no_hello = {
+		MNCC_LINK_ERR_BUSY,
+		"connected, but the MSC says no HELLO: another client is connected already, or it is stuck"
+	};
 	struct mncc_link *link = fi->priv;
 
 	switch (event) {
@@ -244,8 +265,7 @@ static void on_hello(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 		on_hello_msg(link, data);
 		break;
 	case MNCC_LINK_EV_TIMEOUT:
-		not_up(link,
-		       "connected, but the MSC says no HELLO: another client is connected already, or it is stuck");
+		not_up(link, &no_hello);
 		break;
 	case MNCC_LINK_EV_LOST:
 		not_up(link, data);

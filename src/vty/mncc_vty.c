@@ -45,19 +45,38 @@ static int write_mncc(struct vty *vty)
 }
 
 /* What an operator can do about a link that is not up. */
-static void show_advice(struct vty *vty, const struct mncc_link_info *info)
+static const char *advice(const struct mncc_link_info *info)
 {
-	if (info->state == MNCC_LINK_ST_DOWN || info->state == MNCC_LINK_ST_CONNECTING)
-		vty_out(vty,
-			"  To do: osmo-msc has to run, with our socket in its node 'msc':%s"
-			"           mncc external %s%s"
-			"         and our user needs write permission on that socket.%s",
-			VTY_NEWLINE, info->path, VTY_NEWLINE, VTY_NEWLINE);
-	if (info->state == MNCC_LINK_ST_HELLO)
-		vty_out(vty,
-			"  To do: the MSC accepted us, but said no HELLO. It serves one client at a%s"
-			"         time: is another one (osmo-sip-connector) connected?%s",
-			VTY_NEWLINE, VTY_NEWLINE);
+	switch (info->error) {
+	case MNCC_LINK_ERR_NO_SOCKET:
+		return "osmo-msc has to run, with our socket in its node 'msc':";
+	case MNCC_LINK_ERR_PERMISSION:
+		return "let our user write to that socket and search its directory, or run osmo-msc with such a group.";
+	case MNCC_LINK_ERR_NOT_MNCC:
+		return "compare our 'socket-path' with 'mncc external' of osmo-msc's node 'msc'.";
+	case MNCC_LINK_ERR_BUSY:
+		return "osmo-msc serves one client at a time: stop the other one (osmo-sip-connector?). If there is none, "
+		       "see whether osmo-msc's own VTY still answers.";
+	case MNCC_LINK_ERR_VERSION:
+		return "osmo-msc runs, but its version and ours do not fit together: update the older one.";
+	case MNCC_LINK_ERR_LOST:
+	case MNCC_LINK_ERR_NONE:
+		break;
+	}
+	return NULL;
+}
+
+static void show_error(struct vty *vty, const struct mncc_link_info *info)
+{
+	const char *to_do = info->error_is_past ? NULL : advice(info);
+
+	if (!*info->last_error)
+		return;
+	vty_out_wrapped(vty, info->error_is_past ? "  Before that: " : "  Last error: ", info->last_error);
+	if (to_do)
+		vty_out_wrapped(vty, "  To do: ", to_do);
+	if (to_do && info->error == MNCC_LINK_ERR_NO_SOCKET)
+		vty_out(vty, "           mncc external %s%s", info->path, VTY_NEWLINE);
 }
 
 DEFUN(show_mncc, show_mncc_cmd, "show mncc", SHOW_STR "Link to the MSC: its state, since when, calls on it, counters\n")
@@ -73,9 +92,7 @@ DEFUN(show_mncc, show_mncc_cmd, "show mncc", SHOW_STR "Link to the MSC: its stat
 			VTY_NEWLINE);
 	vty_out(vty, "  Calls: %u; messages waiting to be sent: %u, at most so far: %u%s", info.n_calls, info.queue_len,
 		info.queue_max_seen, VTY_NEWLINE);
-	if (info.last_error && *info.last_error)
-		vty_out(vty, "  Last error: %s%s", info.last_error, VTY_NEWLINE);
-	show_advice(vty, &info);
+	show_error(vty, &info);
 	vty_out_counters(vty, mncc_link_ctrs(vty_gw->mncc));
 	return CMD_SUCCESS;
 }

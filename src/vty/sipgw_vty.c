@@ -114,6 +114,34 @@ void vty_only_at_start(struct vty *vty)
 		vty_out(vty, "%% Takes effect at the next start%s", VTY_NEWLINE);
 }
 
+#define VTY_COLUMNS 80
+
+/* How much of \a text goes into a line of \a width: whole words, if it is made of such. */
+static size_t line_len(const char *text, size_t width)
+{
+	size_t len = width;
+
+	if (strlen(text) <= width)
+		return strlen(text);
+	while (len && text[len] != ' ')
+		len--;
+	return len ? len : width;
+}
+
+/*! A sentence of any length behind a title, in as many lines as it takes. */
+void vty_out_wrapped(struct vty *vty, const char *title, const char *text)
+{
+	int indent = strlen(title);
+	size_t len;
+
+	do {
+		len = line_len(text, VTY_COLUMNS - indent);
+		vty_out(vty, "%*s%.*s%s", indent, title, (int)len, text, VTY_NEWLINE);
+		text += len + strspn(text + len, " ");
+		title = "";
+	} while (*text);
+}
+
 /*! The counters that are not zero, one line each. */
 void vty_out_counters(struct vty *vty, struct rate_ctr_group *ctrs)
 {

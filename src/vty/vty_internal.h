@@ -50,6 +50,7 @@ int vty_expect_func(struct cmd_element *self, struct vty *vty, int argc, const c
 bool vty_arg_is_ip(struct vty *vty, const char *arg);
 bool vty_arg_is_name(struct vty *vty, const char *arg);
 void vty_only_at_start(struct vty *vty);
+void vty_out_wrapped(struct vty *vty, const char *title, const char *text);
 void vty_out_counters(struct vty *vty, struct rate_ctr_group *ctrs);
 
 const char *vty_hostport(const char *addr, uint16_t port);

@@ -183,9 +183,11 @@ static uint64_t ctr(enum mncc_link_ctr c)
 
 static void tell_state(void)
 {
+	static const char *const kinds[] = { "none", "no socket", "permission", "not mncc", "busy", "version", "lost" };
 	struct mncc_link_info i = info();
 
-	printf("state: %s, last error: %s\n", get_value_string(mncc_link_state_names, i.state), i.last_error);
+	printf("state: %s, last error: %s (%s%s)\n", get_value_string(mncc_link_state_names, i.state), i.last_error,
+	       kinds[i.error], i.error_is_past ? ", past" : "");
 }
 
 static void begin(void)

@@ -179,8 +179,9 @@ MNCC_SIZE = 1876
 class FakeMsc(threading.Thread):
 	"""osmo-msc's end of the MNCC socket: says HELLO, has the media of each call ready at once, confirms the end of calls if it is polite."""
 
-	def __init__(self, path, polite=True):
+	def __init__(self, path, polite=True, version=8):
 		super().__init__(daemon=True)
+		self.version = version
 		self.server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 		self.server.bind(path)
 		self.server.listen(1)
@@ -192,7 +193,7 @@ class FakeMsc(threading.Thread):
 
 	def run(self):
 		self.conn = self.server.accept()[0]
-		self.conn.send(struct.pack("=8I", 0x400, 8, MNCC_SIZE, 8, 104, 796, 812, 832))
+		self.conn.send(struct.pack("=8I", 0x400, self.version, MNCC_SIZE, 8, 104, 796, 812, 832))
 		while True:
 			try:
 				msg = self.conn.recv(4096)
@@ -333,10 +334,16 @@ def links(setup):
 	msc = FakeMsc(setup.mncc)
 	shows("show mncc", "up for")
 	shows("show mncc", "MNCC version 8, messages of 1876 bytes")
+	shows("show mncc", "  Before that: there is no such socket")
+	expect("To do" not in vty.cmd("show mncc"), "there is nothing to do")
 	msc.close()
 	shows("show mncc", "To do: osmo-msc has to run")
+	msc = FakeMsc(setup.mncc, version=9)
+	shows("show mncc", "To do: osmo-msc runs, but its version and ours do not fit together")
+	msc.close()
 	msc = FakeMsc(setup.mncc)
 	shows("show mncc", "up for")
+	expect("Before that: the MSC" in vty.cmd("show mncc"), "the error is past")
 	shows("show mgw", "down for")
 	mgw = FakeMgw(setup.ip)
 	shows("show mgw", "up for")

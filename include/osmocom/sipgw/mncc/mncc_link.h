@@ -62,6 +62,17 @@ enum mncc_link_ctr {
 	MNCC_CTR_CALLS_REFUSED,
 };
 
+/*! What kind of failure it was last time: what the operator can do differs. */
+enum mncc_link_error {
+	MNCC_LINK_ERR_NONE,
+	MNCC_LINK_ERR_NO_SOCKET,  /*!< the socket is not there, or nobody listens on it */
+	MNCC_LINK_ERR_PERMISSION, /*!< we may not write to it */
+	MNCC_LINK_ERR_NOT_MNCC,	  /*!< something else is there */
+	MNCC_LINK_ERR_BUSY,	  /*!< it accepts nobody, or says no HELLO: it serves another client */
+	MNCC_LINK_ERR_VERSION,	  /*!< of the protocol: not ours */
+	MNCC_LINK_ERR_LOST,	  /*!< it was up, and was closed or broke; also any other failure */
+};
+
 struct mncc_link *mncc_link_alloc(void *ctx, const struct mncc_link_ops *ops);
 void mncc_link_start(struct mncc_link *link); /*!< begin to connect */
 /*! Flush what is queued as far as the socket takes it, close, stay closed. */
@@ -93,6 +104,8 @@ struct mncc_link_info {
 	unsigned int n_calls, queue_len, queue_max_seen;
 	uint64_t since_ms;	/*!< how long in this state */
 	const char *last_error; /*!< why it was lost or could not connect last time, "" if never */
+	enum mncc_link_error error; /*!< the same by kind */
+	bool error_is_past;	/*!< it has come further since */
 };
 void mncc_link_get_info(const struct mncc_link *link, struct mncc_link_info *info);
 struct rate_ctr_group *mncc_link_ctrs(const struct mncc_link *link);

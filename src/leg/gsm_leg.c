@@ -238,7 +238,7 @@ static const struct {
 	int event; /*!< enum gsm_leg_event, or -1: call rx */
 	void (*rx)(struct gsm_leg *gl, const struct mncc_msg *msg);
 } rx_table[] = {
-	{ MNCC_MT_RTP_CREATE, -1, gsm_media_rx_rtp_create },
+	{ MNCC_MT_RTP_CREATE, -1, gsm_change_rx_rtp_create },
 	{ MNCC_MT_CALL_CONF_IND, GSM_EV_CALL_CONF_IND },
 	{ MNCC_MT_ALERT_IND, GSM_EV_ALERT_IND },
 	{ MNCC_MT_SETUP_CNF, GSM_EV_SETUP_CNF },

@@ -236,7 +236,7 @@ static void st_mo_connecting(struct osmo_fsm_inst *fi, uint32_t event, void *dat
 	}
 	talking(gl);
 	leg_post_type(&gl->leg, LEG_EV_CONNECTED);
-	gsm_media_tell_moved(gl);
+	gsm_change_tell(gl);
 }
 
 /* ---- MT ---- */
@@ -304,7 +304,7 @@ static void st_talking(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 
 	in_call(gl, event, data);
 	if (!gl->leg.released)
-		gsm_media_tell_moved(gl);
+		gsm_change_tell(gl);
 }
 
 static int timer_cb(struct osmo_fsm_inst *fi)

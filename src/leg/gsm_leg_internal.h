@@ -1,6 +1,6 @@
 /*! \file gsm_leg_internal.h
- * What the files of the GSM leg share: the object (gsm_leg.c), what it does (gsm_leg_fsm.c), its media (gsm_media.c), services in a
- * call (gsm_services.c) and a callref that outlives its leg (gsm_release.c). */
+ * What the files of the GSM leg share: the object (gsm_leg.c), what it does (gsm_leg_fsm.c), its media (gsm_media.c) and what the MSC changes of
+ * them (gsm_change.c), services in a call (gsm_services.c) and a callref that outlives its leg (gsm_release.c). */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 #pragma once
@@ -22,6 +22,8 @@
 #include <osmocom/sipgw/sdp/sdp_nego.h>
 
 struct mgw_endp;
+struct gsm_later;
+struct gsm_again;
 
 /*! States of a GSM leg; gsm_leg_fsm.c has the diagram. */
 enum gsm_leg_state {
@@ -89,6 +91,8 @@ struct gsm_media {
 	struct mgw_endp *endp;		/*!< anchored only */
 	uint64_t remote_hash;		/*!< of the SIP side's last description: the same one again changes nothing */
 	uint64_t local_hash;		/*!< of our last description: decides if the version counts up (RFC 3264 8) */
+	struct gsm_later *later;	/*!< what the MSC said last, as long as the SIP side cannot be told (gsm_change.c) */
+	struct gsm_again *again;	/*!< an offer that is to be made again */
 	char *offer;			/*!< the SIP side's offer that we have to answer, NULL: none */
 	char *msc_sdp;			/*!< direct only: what the MSC said, to be passed as it is; NULL if it speaks no SDP */
 	char *fmtp;			/*!< the SIP side's codec parameters, NULL: those of the codec by default */
@@ -105,7 +109,9 @@ struct gsm_media {
 	bool core_busy, peer_busy;	/*!< wanted from the gateway, not there yet */
 	bool peer_receives;		/*!< the SIP side wants audio now */
 	bool phone_holds;
-	bool moved;			/*!< the SIP side has yet to be told that local is another one now */
+	bool moved;			/*!< the SIP side has yet to be told that local or the codec is another one now */
+	bool telling;			/*!< our offer under way tells it */
+	bool recoded;			/*!< the SIP side has not agreed to codec yet */
 	bool connected;			/*!< the MSC was told where to send */
 	bool early;			/*!< there is in-band audio before the answer */
 };
@@ -176,7 +182,8 @@ void gsm_leg_pacify(struct gsm_leg *gl);
 /* gsm_media.c */
 void gsm_media_init(struct gsm_leg *gl, enum media_mode mode);
 void gsm_media_stop(struct gsm_leg *gl);
-void gsm_media_rx_rtp_create(struct gsm_leg *gl, const struct mncc_msg *msg);
+void gsm_media_start(struct gsm_leg *gl);
+void gsm_media_msc_changed(struct gsm_leg *gl, bool codec_changed);
 bool gsm_media_ready(const struct gsm_leg *gl);
 int gsm_media_take_setup_offer(struct gsm_leg *gl, const struct leg_media *media, char *buf, size_t len, struct cause *why);
 bool gsm_media_take_answer(struct gsm_leg *gl, const struct leg_media *media);
@@ -187,8 +194,13 @@ void gsm_media_post_answered(struct gsm_leg *gl, const struct number *connected)
 void gsm_media_post_answer(struct gsm_leg *gl);
 bool gsm_media_post_offer(struct gsm_leg *gl, enum leg_event_type type, enum gsm_offer what);
 void gsm_media_apply_hold(struct gsm_leg *gl);
-void gsm_media_tell_moved(struct gsm_leg *gl);
 int gsm_media_to_str_buf(char *buf, size_t len, const struct gsm_leg *gl);
+
+/* gsm_change.c */
+void gsm_change_rx_rtp_create(struct gsm_leg *gl, const struct mncc_msg *msg);
+void gsm_change_tell(struct gsm_leg *gl);
+void gsm_change_offer_done(struct gsm_leg *gl, enum gsm_offer what, enum leg_media_kind outcome);
+void gsm_change_forget(struct gsm_leg *gl);
 
 /* gsm_remote.c */
 struct gsm_remote {

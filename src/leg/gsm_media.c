@@ -36,6 +36,7 @@ void gsm_media_stop(struct gsm_leg *gl)
 	mgw_endp_release(gl->media.endp);
 	gl->media.endp = NULL;
 	gl->media.core_busy = gl->media.peer_busy = false;
+	gsm_change_forget(gl);
 	TALLOC_FREE(gl->media.offer);
 }
 
@@ -204,24 +205,33 @@ static void apply_remote(struct gsm_leg *gl, bool changed, const char *text)
 		want_peer(gl);
 }
 
-static void offer_answered(struct gsm_leg *gl, bool accepted)
+static void offer_done(struct gsm_leg *gl, enum leg_media_kind outcome)
 {
 	enum gsm_offer what = gl->media.offered;
 
 	gl->media.offered = GSM_OFFER_NONE;
-	if (what != GSM_OFFER_NONE)
-		gsm_services_offer_done(gl, what, accepted);
+	if (what == GSM_OFFER_NONE)
+		return;
+	gsm_change_offer_done(gl, what, outcome);
+	if (!gl->leg.released)
+		gsm_services_offer_done(gl, what, outcome == LEG_MEDIA_ANSWER);
+}
+
+/* The same description again says nothing new, unless the codec is another one now. */
+static bool is_news(const struct gsm_leg *gl, const char *sdp)
+{
+	return gl->media.recoded || gl->media.remote_hash != token_hash_str(sdp);
 }
 
 /* An answer that cannot be used: without it there is no call, but one that is there goes on as it was. */
 static bool bad_answer(struct gsm_leg *gl, const struct cause *why)
 {
-	if (gl->media.offered == GSM_OFFER_SETUP || gl->fi->state != GSM_ST_TALKING) {
+	if (gl->media.offered == GSM_OFFER_SETUP || gl->fi->state != GSM_ST_TALKING || gl->media.recoded) {
 		gsm_leg_release(gl, why);
 		return false;
 	}
 	LOG_GSM_MEDIA(gl, "new answer of no use: %s", why->text);
-	offer_answered(gl, false);
+	offer_done(gl, LEG_MEDIA_REFUSED);
 	return true;
 }
 
@@ -229,19 +239,19 @@ static bool bad_answer(struct gsm_leg *gl, const struct cause *why)
  * leg was released because the answer is of no use. */
 bool gsm_media_take_answer(struct gsm_leg *gl, const struct leg_media *media)
 {
-	bool answered = media->kind == LEG_MEDIA_ANSWER, changed = false;
+	bool answered = media->kind == LEG_MEDIA_ANSWER, changed = gl->media.recoded;
 	struct gsm_remote u;
 	struct cause why;
 
-	if (answered && gl->media.remote_hash != token_hash_str(media->sdp)) {
+	if (answered && is_news(gl, media->sdp)) {
 		if (!gsm_remote_answer(gl, &u, media->sdp, &why))
 			return bad_answer(gl, &why);
-		changed = gsm_remote_remember(gl, &u, media->sdp);
+		changed |= gsm_remote_remember(gl, &u, media->sdp);
 	}
 	if (answered)
 		apply_remote(gl, changed, media->sdp);
 	if (!gl->leg.released)
-		offer_answered(gl, answered);
+		offer_done(gl, media->kind);
 	return !gl->leg.released;
 }
 
@@ -250,14 +260,14 @@ static bool take_new_offer(struct gsm_leg *gl, const char *sdp)
 {
 	struct gsm_remote u;
 	struct cause why;
-	bool changed = false;
+	bool changed = gl->media.recoded;
 
-	if (gl->media.remote_hash != token_hash_str(sdp)) {
+	if (is_news(gl, sdp)) {
 		if (!gsm_remote_offer(gl, &u, sdp, &why)) {
 			LOG_GSM_MEDIA(gl, "new offer refused: %s", why.text);
 			return false;
 		}
-		changed = gsm_remote_remember(gl, &u, sdp);
+		changed |= gsm_remote_remember(gl, &u, sdp);
 	}
 	gl->media.offer = talloc_strdup(gl, sdp);
 	apply_remote(gl, changed, sdp);
@@ -331,7 +341,8 @@ void gsm_media_post_answer(struct gsm_leg *gl)
 	if (!gl->media.offer)
 		return;
 	sdp = gsm_sdp_answer(gl, gl->media.offer, buf, sizeof(buf));
-	gl->media.moved = false;
+	if (sdp)
+		gl->media.moved = gl->media.recoded = false;
 	TALLOC_FREE(gl->media.offer);
 	leg_post_media(&gl->leg, LEG_EV_MEDIA, sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_REFUSED, sdp);
 }
@@ -348,6 +359,8 @@ bool gsm_media_post_offer(struct gsm_leg *gl, enum leg_event_type type, enum gsm
 	if (!sdp)
 		return false;
 	gl->media.offered = what;
+	gl->media.telling = gl->media.moved;
+	gl->media.moved = false;
 	leg_post_media(&gl->leg, type, LEG_MEDIA_OFFER, sdp);
 	return true;
 }
@@ -359,33 +372,7 @@ void gsm_media_apply_hold(struct gsm_leg *gl)
 		want_peer(gl);
 }
 
-/*! The gateway took another address than the one that the SIP side knows: offer it, as soon as that is possible. */
-void gsm_media_tell_moved(struct gsm_leg *gl)
-{
-	if (gl->media.moved && gsm_media_post_offer(gl, LEG_EV_MEDIA, GSM_OFFER_CHANGE))
-		gl->media.moved = false;
-}
-
 /* ---- what the MSC says ---- */
-
-static void take_msc_media(struct gsm_leg *gl, const struct gsm_msc_media *mm, const char *sdp)
-{
-	struct gsm_media *m = &gl->media;
-
-	m->msc = mm->addr;
-	if (m->codec != mm->codec) {
-		m->peer_pt = m->mode == MEDIA_ANCHORED ? sdp_codec_get(mm->codec)->pt : mm->pt;
-		TALLOC_FREE(m->fmtp);
-	}
-	m->codec = mm->codec;
-	m->core_pt = mm->pt;
-	if (m->mode != MEDIA_DIRECT)
-		return;
-	m->local = mm->addr;
-	TALLOC_FREE(m->msc_sdp);
-	if (mm->sdp)
-		m->msc_sdp = talloc_strdup(gl, sdp);
-}
 
 /* A call to a phone: the codec assigned has to be one that the SIP side offered. */
 static bool match_offer(struct gsm_leg *gl)
@@ -403,8 +390,8 @@ static bool match_offer(struct gsm_leg *gl)
 	return true;
 }
 
-/* The MSC's first word: now there is something to offer or to answer with. */
-static void media_start(struct gsm_leg *gl)
+/*! The MSC's first word: now there is something to offer or to answer with. */
+void gsm_media_start(struct gsm_leg *gl)
 {
 	if (!match_offer(gl))
 		return;
@@ -418,50 +405,18 @@ static void media_start(struct gsm_leg *gl)
 	want_peer(gl);
 }
 
-/* Later ones: a handover brought another address or codec. */
-static void media_changed(struct gsm_leg *gl, bool codec_changed)
+/*! A later word: a handover brought another address or codec. A codec that the SIP side has not agreed to is one
+ * between the gateway and the MSC only; the other connection follows its answer. */
+void gsm_media_msc_changed(struct gsm_leg *gl, bool codec_changed)
 {
 	struct gsm_media *m = &gl->media;
 
-	LOG_GSM(gl, LOGL_INFO, "the MSC's media changed, codec %s\n", sdp_codec_get(m->codec)->name);
 	if (codec_changed && !match_offer(gl))
 		return;
 	if (m->endp)
 		want_core(gl);
-	if (m->endp && codec_changed)
+	if (m->endp && codec_changed && !m->local_hash)
 		want_peer(gl);
-	if (!m->local_hash || (m->endp && !codec_changed))
-		return; /* the SIP side was not told of the old one, or sees the gateway as before */
-	if (gl->fi->state != GSM_ST_TALKING || !gsm_media_post_offer(gl, LEG_EV_MEDIA, GSM_OFFER_CHANGE))
-		LOG_GSM_MEDIA(gl, "the SIP side cannot be told of the MSC's new media now");
-}
-
-/*! MNCC_RTP_CREATE: where the MSC receives, and the codec that was assigned on the radio. */
-void gsm_media_rx_rtp_create(struct gsm_leg *gl, const struct mncc_msg *msg)
-{
-	struct gsm_media *m = &gl->media;
-	struct gsm_msc_media mm;
-	bool first = m->msc.af == AF_UNSPEC, codec_changed;
-
-	switch (gsm_msc_media_decode(&mm, msg)) {
-	case 0:
-		break;
-	case -ENOTSUP:
-		fail(gl, CAUSE_BEARER_NOT_IMPL, "the MSC assigned a codec that we do not know");
-		return;
-	default: /* osmo-msc's way to say that it refuses ours */
-		if (first)
-			fail(gl, CAUSE_RESOURCES, "the MSC gave no address for the media");
-		return;
-	}
-	codec_changed = m->codec != mm.codec;
-	if (rtp_addr_equal(&m->msc, &mm.addr) && !codec_changed && m->core_pt == mm.pt)
-		return;
-	take_msc_media(gl, &mm, msg->sdp);
-	if (first)
-		media_start(gl);
-	else
-		media_changed(gl, codec_changed);
 }
 
 /*! "FR anchored rtpbridge/1@mgw": for the operator. */

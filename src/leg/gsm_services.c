@@ -121,8 +121,6 @@ void gsm_services_offer_done(struct gsm_leg *gl, enum gsm_offer what, bool accep
 	bool hold = what == GSM_OFFER_HOLD;
 	struct mncc_msg cnf = { .type = hold ? MNCC_MT_HOLD_CNF : MNCC_MT_RETRIEVE_CNF };
 
-	if (what == GSM_OFFER_CHANGE && !accepted)
-		LOG_GSM_MEDIA(gl, "the SIP side did not take the MSC's new media");
 	if (what != GSM_OFFER_HOLD && what != GSM_OFFER_RETRIEVE)
 		return;
 	if (!accepted) {

@@ -274,14 +274,6 @@ static void msc_changes(void)
 	sip_peer_expects("ACK");
 	msc_hears();
 	hangs_up();
-
-	in_call("the codec changes: the PBX is asked, and refuses", MT_TALKING, MEDIA_ANCHORED);
-	msc_sends(MSC_RTP_CREATE, .rtp = "127.0.0.5:5000", .pt = 110, .frame = MSC_FRAME_EFR);
-	mgw_heard();
-	sip_peer_expects("INVITE");
-	sip_peer_sends("488");
-	sip_peer_expects("ACK");
-	hangs_up();
 }
 
 static void gateway_moves(void)

@@ -14,7 +14,6 @@
 #include <osmocom/core/stats.h>
 #include <osmocom/core/talloc.h>
 
-
 #include "call_internal.h"
 
 /* clang-format off */
@@ -344,11 +343,13 @@ static const char *leg_name(const struct leg *leg)
 
 int call_to_str_buf(char *buf, size_t len, const struct call *call)
 {
+	const char *to = leg_name(call->legs[LEG_B]), *target = call->target ?: "";
 	char parties[2 * NUMBER_MAX_DIGITS + 40];
 
+	if (!strcmp(target, to)) /* a kind that has only one */
+		target = "";
 	parties_to_str_buf(parties, sizeof(parties), call);
 	return snprintf(buf, len, "call %u %s %s, %s to %s%s%s, media %s", call->id, call_state_name(call), parties,
-			leg_name(call->legs[LEG_A]), leg_name(call->legs[LEG_B]),
-			call->target && call->target[0] ? " " : "", call->target ?: "",
+			leg_name(call->legs[LEG_A]), to, *target ? " " : "", target,
 			get_value_string(media_mode_names, call->media_mode));
 }

@@ -150,13 +150,13 @@ static void on_setup(struct call *call, enum leg_side side, const struct leg_eve
 		end_by_us(call, &route.cause);
 		return;
 	}
-	call_set_target(call, route.target);
+	call_set_target(call, *route.target ? route.target : route.kind->name);
 	if (make_leg_b(call, &route, &why) < 0) {
 		end_by_us(call, &why);
 		return;
 	}
-	LOG_CALL(call, LOGL_INFO, "routed to %s %s, media %s\n", route.kind->name, call->target,
-		 get_value_string(media_mode_names, call->media_mode));
+	LOG_CALL(call, LOGL_INFO, "routed to %s%s%s, media %s\n", route.kind->name, *route.target ? " " : "",
+		 route.target, get_value_string(media_mode_names, call->media_mode));
 	post_cmd(call, LEG_A, &(struct leg_cmd){ .type = LEG_CMD_PROCEED });
 	setup.setup.parties = call->parties;
 	post_cmd(call, LEG_B, &setup);
@@ -266,8 +266,8 @@ static void unexpected(struct call *call, enum leg_side side, const struct leg_e
 		refuse_offer(call, side);
 }
 
-/* May this offer or answer pass from \a side to the other one? Keeps the books: one offer, or one ask for an offer, at a
- * time (glare: RFC 3261 14.2, the second one is refused). */
+/* May this offer or answer pass from \a side to the other one? Keeps the books: one offer, or one ask for an offer, at
+ * a time (glare: RFC 3261 14.2, the second one is refused). */
 static bool media_passes(struct call *call, enum leg_side side, const struct leg_media *media)
 {
 	bool *mine = &call->offer_pending[side];

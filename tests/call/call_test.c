@@ -121,6 +121,7 @@ static void test_mt(void)
 		.type = LEG_EV_ANSWERED,
 		.answered = { .media = { LEG_MEDIA_ANSWER, "answer-1" }, .connected = { .digits = "1001" } },
 	};
+	char buf[200];
 
 	printf("\n=== MT call ===\n");
 	sip.mode = MEDIA_DIRECT;
@@ -132,6 +133,8 @@ static void test_mt(void)
 	pump();
 	post_type(A, LEG_EV_CONNECTED);
 	post_type(B, LEG_EV_CONNECTED);
+	call_to_str_buf(buf, sizeof(buf), call);
+	printf("  %s; target %s\n", strchr(buf + 5, ' ') + 1, call->target);
 	hang_up(B, 16);
 	nothing_left();
 	sip.mode = MEDIA_ANCHORED;

@@ -63,7 +63,7 @@ struct call {
 	struct osmo_fsm_inst *fi;
 	struct leg *legs[2];		/*!< by enum leg_side; NULL: not yet, or ended */
 	struct call_parties *parties;	/*!< as they came; rewritten when the route is looked up */
-	char *target;			/*!< name of the route's target */
+	char *target;			/*!< name of the route's target, or of its kind if that has only one */
 	enum media_mode media_mode;
 	bool mt;			/*!< it came from a SIP leg */
 	struct cause cause;		/*!< why it ends; value 0 while it does not */

@@ -2,13 +2,24 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
+#include <osmocom/core/utils.h>
+
 #include <osmocom/sipgw/base/timers.h>
 
 /* For anything shorter half a second is much. */
 #define LAZY_MIN_MS 2000
 
-#define MS(NUMBER, VALUE, DESC) { .T = NUMBER, .min_val = 1, .default_val = VALUE, .unit = OSMO_TDEF_MS, .desc = DESC }
-#define MS_OR_OFF(NUMBER, VALUE, DESC) { .T = NUMBER, .default_val = VALUE, .unit = OSMO_TDEF_MS, .desc = DESC }
+#define DAY_MS 86400000 /* times are added and doubled in 32 bits */
+
+#define MS_FROM(NUMBER, MIN, VALUE, DESC) \
+	{ .T = NUMBER, .min_val = MIN, .max_val = DAY_MS, .default_val = VALUE, .unit = OSMO_TDEF_MS, .desc = DESC }
+/* what happens once */
+#define MS(NUMBER, VALUE, DESC) MS_FROM(NUMBER, 1, VALUE, DESC)
+#define MS_OR_OFF(NUMBER, VALUE, DESC) MS_FROM(NUMBER, 0, VALUE, DESC)
+/* The interval of something that is done again and again: below these it would be a flood. */
+#define FIRST_INTERVAL(NUMBER, VALUE, DESC) MS_FROM(NUMBER, 10, VALUE, DESC)
+#define INTERVAL(NUMBER, VALUE, DESC) MS_FROM(NUMBER, 100, VALUE, DESC)
+#define RECONNECT_INTERVAL(NUMBER, VALUE, DESC) MS_FROM(NUMBER, 50, VALUE, DESC)
 #define SECONDS(NUMBER, VALUE, DESC) { .T = NUMBER, .min_val = 1, .default_val = VALUE, .desc = DESC }
 
 /* clang-format off */
@@ -34,28 +45,28 @@ struct osmo_tdef gsm_tdefs[] = {
 };
 
 struct osmo_tdef mncc_tdefs[] = {
-	MS(T_MNCC_RECONNECT, 500, "first wait before connecting again"),
-	MS(T_MNCC_RECONNECT_MAX, 8000, "longest wait before connecting again"),
+	RECONNECT_INTERVAL(T_MNCC_RECONNECT, 500, "first wait before connecting again"),
+	RECONNECT_INTERVAL(T_MNCC_RECONNECT_MAX, 8000, "longest wait before connecting again"),
 	MS(T_MNCC_HELLO, 5000, "wait for the MSC's HELLO"),
 	{}
 };
 
 struct osmo_tdef mgcp_tdefs[] = {
-	MS(T_MGCP_RTO, 500, "first retransmission, nothing measured yet"),
-	MS(T_MGCP_RTO_MAX, 4000, "longest retransmission interval"),
+	FIRST_INTERVAL(T_MGCP_RTO, 500, "first retransmission, nothing measured yet"),
+	FIRST_INTERVAL(T_MGCP_RTO_MAX, 4000, "longest retransmission interval"),
 	MS(T_MGCP_MAX, 12000, "a command is given up (T-MAX)"),
-	MS(T_MGCP_LONGTRAN, 5000, "retransmission after a provisional response (LONGTRAN)"),
+	INTERVAL(T_MGCP_LONGTRAN, 5000, "retransmission after a provisional response (LONGTRAN)"),
 	MS(T_MGCP_HIST, 30000, "memory for repeated commands and late responses (T-HIST)"),
-	MS(T_MGCP_KEEPALIVE, 10000, "AUEP interval, gateway up"),
-	MS(T_MGCP_PROBE, 2000, "AUEP interval, gateway down"),
+	INTERVAL(T_MGCP_KEEPALIVE, 10000, "AUEP interval, gateway up"),
+	INTERVAL(T_MGCP_PROBE, 2000, "AUEP interval, gateway down"),
 	MS_OR_OFF(T_MGCP_AUDIT, 60000, "each endpoint in use is checked this often, 0: never"),
 	{}
 };
 
 struct osmo_tdef sip_tdefs[] = {
-	MS(T_SIP_T1, 500, "T1: round trip estimate, first retransmission"),
-	MS(T_SIP_T2, 4000, "T2: longest retransmission interval"),
-	MS(T_SIP_T4, 5000, "T4: longest life of a message (timers I, K)"),
+	FIRST_INTERVAL(T_SIP_T1, 500, "T1: round trip estimate, first retransmission"),
+	INTERVAL(T_SIP_T2, 4000, "T2: longest retransmission interval"),
+	INTERVAL(T_SIP_T4, 5000, "T4: longest life of a message (timers I, K)"),
 	MS(T_SIP_B, 32000, "timer B: INVITE gets no response"),
 	MS(T_SIP_C, 181000, "timer C: INVITE gets no final response"),
 	MS(T_SIP_D, 32000, "timer D: absorb repeated final responses"),
@@ -85,10 +96,16 @@ void timers_init(void)
 		osmo_tdefs_reset(g->tdefs);
 }
 
-/*! The present value of a timer in ms, rounded up from whatever unit it is defined in. */
+/*! The present value of a timer in ms, whatever unit it is defined in; never below its minimum, so that whoever counts
+ * on with it comes to an end. */
 unsigned long timer_ms(struct osmo_tdef *tdefs, int T)
 {
-	return osmo_tdef_get(tdefs, T, OSMO_TDEF_MS, -1);
+	const struct osmo_tdef *def = osmo_tdef_get_entry(tdefs, T);
+	unsigned long val;
+
+	OSMO_ASSERT(def);
+	val = OSMO_MAX(def->val, def->min_val);
+	return def->unit == OSMO_TDEF_MS ? val : val * 1000;
 }
 
 /*! Start, or start anew, a timer that fires after so many milliseconds (osmo_fsm rounds them with libosmocore 1.7.0).

@@ -67,7 +67,8 @@ static void start_retrans(struct sip_trx *trx)
 	timer_start_ms(&trx->retrans, trx->interval);
 }
 
-/* Twice as long as before, but no longer than T2; only timer A has no bound (RFC 3261 17.1.1.2). */
+/* Twice as long as before, but no longer than T2; only timer A has no bound but timer B, which ends it (RFC 3261
+ * 17.1.1.2). T1 and T2 have minimums, so that there are never more than ten a second for long. */
 static void back_off(struct sip_trx *trx)
 {
 	uint32_t t2 = timer_ms(sip_tdefs, T_SIP_T2);

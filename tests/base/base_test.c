@@ -58,6 +58,18 @@ static void test_timers(void)
 	EXPECT(timer_ms(sip_tdefs, T_SIP_T1) == 500);
 	EXPECT(timer_ms(call_tdefs, T_CALL_ALERTING) == 170000);
 
+	btw("no interval can be made so short that what it repeats becomes a flood, nor so long that doubling it overflows");
+	EXPECT(osmo_tdef_set(sip_tdefs, T_SIP_T1, 9, OSMO_TDEF_MS) < 0);
+	EXPECT(osmo_tdef_set(sip_tdefs, T_SIP_T1, 10, OSMO_TDEF_MS) == 0);
+	EXPECT(osmo_tdef_set(sip_tdefs, T_SIP_T2, 99, OSMO_TDEF_MS) < 0);
+	EXPECT(osmo_tdef_set(mncc_tdefs, T_MNCC_RECONNECT, 49, OSMO_TDEF_MS) < 0);
+	EXPECT(osmo_tdef_set(mgcp_tdefs, T_MGCP_PROBE, 99, OSMO_TDEF_MS) < 0);
+	EXPECT(osmo_tdef_set(mgcp_tdefs, T_MGCP_AUDIT, 0, OSMO_TDEF_MS) == 0);
+	EXPECT(osmo_tdef_set(sip_tdefs, T_SIP_T1, 86400001, OSMO_TDEF_MS) < 0);
+	osmo_tdef_get_entry(sip_tdefs, T_SIP_T1)->val = 0;
+	EXPECT(timer_ms(sip_tdefs, T_SIP_T1) == 10);
+	timers_init();
+
 	btw("each timer has a sentence");
 	for (g = sipgw_tdef_groups; g->tdefs; g++) {
 		struct osmo_tdef *def;

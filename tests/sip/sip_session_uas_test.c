@@ -7,6 +7,8 @@
 
 #include <osmocom/core/talloc.h>
 
+#include <osmocom/sipgw/base/timers.h>
+
 #include "session_story.h"
 
 static struct fake_call call;
@@ -161,7 +163,7 @@ static void test_given_up(void)
 
 static void test_lost(void)
 {
-	unsigned int i;
+	unsigned int i, n = 0;
 
 	btw("the 200 or its ACK is lost: repeated with growing intervals until the ACK comes");
 	pbx_calls(NULL, PBX_SDP);
@@ -201,6 +203,22 @@ static void test_lost(void)
 	fake_sip_expect(stage.pbx, "BYE");
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
 	EXPECT(sip_ua_idle(stage.ua));
+	stage_idle();
+
+	btw("the same with T1 and T2 of 0: no storm of 200s");
+	osmo_tdef_get_entry(sip_tdefs, T_SIP_T1)->val = 0;
+	osmo_tdef_get_entry(sip_tdefs, T_SIP_T2)->val = 0;
+	pbx_calls(NULL, PBX_SDP);
+	answered();
+	stage.pbx->quiet = true;
+	while (stage.s) {
+		pass_ms(100);
+		while (fake_sip_receive(stage.pbx))
+			n++;
+	}
+	EXPECT(n > 300 && n < 350);
+	stage.pbx->quiet = false;
+	timers_init();
 	stage_idle();
 
 	btw("we hang up before the ACK: the BYE waits for it");

@@ -541,6 +541,33 @@ static void test_nict(void)
 	send_rc = 0;
 }
 
+/* No value of the timers may make a storm of it. */
+static void test_no_storm(void)
+{
+	static const char *const methods[] = { "INVITE", "OPTIONS" };
+	unsigned int i;
+
+	osmo_tdef_get_entry(sip_tdefs, T_SIP_T1)->val = 0;
+	osmo_tdef_get_entry(sip_tdefs, T_SIP_T2)->val = 0;
+	for (i = 0; i < ARRAY_SIZE(methods); i++) {
+		begin("T1 and T2 of 0");
+		quiet = true;
+		send_request(methods[i]);
+		pass_ms(32000);
+		quiet = false;
+		printf("           %s sent %u times\n", methods[i], n_sent);
+		EXPECT(!trx && n_sent < 350);
+	}
+	begin("T1 and T2 of 0, no ACK to a 486");
+	invite_as_peer("new");
+	EXPECT(answer(invite_text, 486, "us") == 0);
+	quiet = true;
+	pass_ms(32000);
+	quiet = false;
+	EXPECT(!trx && n_sent < 350);
+	timers_init();
+}
+
 /* ---- server, INVITE ---- */
 
 static void test_ist_refused(void)
@@ -926,6 +953,7 @@ int main(void)
 	test_ict_cancel_late();
 	test_ict_timer_c();
 	test_nict();
+	test_no_storm();
 	test_ist_refused();
 	test_ist_accepted();
 	test_ist_cancel();

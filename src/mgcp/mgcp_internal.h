@@ -96,6 +96,9 @@ struct mgw {
 
 	int last_error_code;
 	char last_error[64];
+	uint64_t error_ms;
+	bool error_is_past;
+	bool apply_later;		/*!< the configuration has other addresses, but the old socket is in their way */
 };
 
 #define LOG_MGW(mgw, level, fmt, args...) LOGP(DMGCP, level, "mgw(%s) " fmt, (mgw)->name, ##args)
@@ -103,6 +106,7 @@ struct mgw {
 
 int mgw_path_open(struct mgw *mgw, struct mgw_path **out);
 void mgw_path_close(struct mgw_path *path);
+bool mgw_path_in_the_way(const struct mgw_path *path);
 void mgw_path_get(struct mgw_path *path);
 void mgw_path_put(struct mgw_path *path);
 void mgw_path_delete(struct mgw_path *path, const char *call_id, const struct mgcp_msg *rsp);

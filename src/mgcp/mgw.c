@@ -214,6 +214,10 @@ static void keepalive_cb(void *data)
 	struct mgw *mgw = data;
 
 	schedule_keepalive(mgw);
+	if (mgw->apply_later && mgw->path && !mgw->path->n_endpoints) {
+		mgw_apply(mgw);
+		return;
+	}
 	if (!mgw->path && open_path(mgw) < 0)
 		return;
 	if (mgw->state == MGW_ST_DOWN && mgw->auep) {
@@ -311,9 +315,11 @@ void mgw_note_error(struct mgw *mgw, uint16_t code, struct mgcp_text comment)
 {
 	MGW_COUNT(mgw, MGW_CTR_REFUSED);
 	mgw->last_error_code = code;
+	mgw->error_ms = mgcp_now_ms();
+	mgw->error_is_past = false;
 	comment.len = OSMO_MIN(comment.len, sizeof(mgw->last_error) - 1);
 	if (!mgcp_text_copy(mgw->last_error, sizeof(mgw->last_error), comment))
-		OSMO_STRLCPY_ARRAY(mgw->last_error, mgcp_code_get(code)->text);
+		mgw->last_error[0] = '\0';
 }
 
 /* ---- for those above */
@@ -412,6 +418,19 @@ static void use_new_path(struct mgw *mgw, struct mgw_path *old)
 		mgw_path_close(old);
 }
 
+/* The old socket has to be closed first. */
+static int open_after(struct mgw *mgw, struct mgw_path *old)
+{
+	if (old->n_endpoints) {
+		mgw->apply_later = true;
+		return -EBUSY;
+	}
+	mgw->path = NULL;
+	mgw_path_close(old);
+	state_chg(mgw, MGW_ST_DOWN);
+	return open_path(mgw);
+}
+
 int mgw_apply(struct mgw *mgw)
 {
 	struct mgw_path *old = mgw->path;
@@ -419,6 +438,8 @@ int mgw_apply(struct mgw *mgw)
 	bool same;
 	int rc;
 
+	mgw->error_is_past = true;
+	mgw->apply_later = false;
 	if (mgw->state == MGW_ST_OFF)
 		return 0;
 	wanted = addrs_str(mgw);
@@ -428,7 +449,12 @@ int mgw_apply(struct mgw *mgw)
 		return 0;
 	mgw->told_silent = false;
 	cancel_auep(mgw);
-	rc = open_path(mgw);
+	if (old && mgw_path_in_the_way(old)) {
+		rc = open_after(mgw, old);
+		old = NULL;
+	} else {
+		rc = open_path(mgw);
+	}
 	if (rc == 0)
 		use_new_path(mgw, old);
 	return rc;
@@ -485,6 +511,8 @@ void mgw_get_info(const struct mgw *mgw, struct mgw_info *info)
 		.srtt_ms = trx.srtt_ms,
 		.rto_ms = trx.rto_ms,
 		.last_error_code = mgw->last_error_code,
+		.error_ms = mgw->error_ms,
+		.error_is_past = mgw->error_is_past,
 	};
 	OSMO_STRLCPY_ARRAY(info->last_error, mgw->last_error);
 }

@@ -294,6 +294,7 @@ static bool adopt(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 			return false;
 		}
 	}
+	endp->mgw->error_is_past = true;
 	return rsp->params[MGCP_PARAM_I].len && mgcp_text_copy(c->id, sizeof(c->id), rsp->params[MGCP_PARAM_I]);
 }
 

@@ -7,12 +7,15 @@
 
 #define _GNU_SOURCE /* recvmmsg() */
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <osmocom/core/sockaddr_str.h>
 #include <osmocom/core/talloc.h>
 
 #include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/timers.h>
 #include <osmocom/sipgw/base/wire.h>
 
 #include "mgcp_internal.h"
@@ -206,15 +209,34 @@ void mgw_path_close(struct mgw_path *path)
 	talloc_steal(OTC_SELECT, path);
 }
 
+/*! Could the socket that mgw->cfg wants not be opened beside this one? With a fixed port of ours, two may not have the
+ * same address, nor one of them "any". */
+bool mgw_path_in_the_way(const struct mgw_path *path)
+{
+	const struct mgw_cfg *cfg = &path->mgw->cfg;
+	struct osmo_sockaddr_str str;
+	struct osmo_sockaddr wanted;
+
+	if (!cfg->local_port || osmo_sockaddr_port(&path->local.u.sa) != cfg->local_port)
+		return false;
+	if (!cfg->local_addr || !cfg->local_addr[strspn(cfg->local_addr, "0.:")])
+		return true;
+	return osmo_sockaddr_str_from_str(&str, cfg->local_addr, cfg->local_port) == 0 &&
+	       osmo_sockaddr_str_to_sockaddr(&str, &wanted.u.sas) == 0 && !osmo_sockaddr_cmp(&wanted, &path->local);
+}
+
 /*! One more endpoint. */
 void mgw_path_get(struct mgw_path *path)
 {
 	path->n_endpoints++;
 }
 
-/*! One endpoint less. A path that is not the present one ends with its last. */
+/*! One endpoint less. A path that is not the present one ends with its last; the present one may be in the way of the
+ * next. */
 void mgw_path_put(struct mgw_path *path)
 {
+	if (path->n_endpoints == 1 && path->mgw->path == path && path->mgw->apply_later)
+		timer_start_ms(&path->mgw->keepalive, 0);
 	if (!--path->n_endpoints && path->mgw->path != path && !path->closed)
 		mgw_path_close(path);
 }

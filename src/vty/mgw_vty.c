@@ -2,14 +2,17 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <osmocom/core/select.h>
 #include <osmocom/core/talloc.h>
 #include <osmocom/core/utils.h>
 #include <osmocom/vty/misc.h>
 
+#include <osmocom/sipgw/mgcp/mgcp_code.h>
 #include <osmocom/sipgw/mgcp/mgw_pool.h>
 
 #include "vty_internal.h"
@@ -47,11 +50,17 @@ DEFUN(cfg_no_mgw, cfg_no_mgw_cmd, "no mgw NAME",
 static int apply(struct vty *vty)
 {
 	struct mgw *mgw = vty->index;
+	int rc;
 
-	if (!vty_gw->running || mgw_get_state(mgw) == MGW_ST_OFF || mgw_apply(mgw) == 0)
+	if (!vty_gw->running || mgw_get_state(mgw) == MGW_ST_OFF)
 		return CMD_SUCCESS;
-	vty_out(vty, "%% Cannot open a socket with these addresses%s", VTY_NEWLINE);
-	return CMD_WARNING;
+	rc = mgw_apply(mgw);
+	if (rc == -EBUSY)
+		vty_out(vty, "%% Calls use the old address with the same local port: takes effect when none is left%s",
+			VTY_NEWLINE);
+	else if (rc < 0)
+		vty_out(vty, "%% Cannot open a socket with these addresses: %s%s", strerror(-rc), VTY_NEWLINE);
+	return rc < 0 && rc != -EBUSY ? CMD_WARNING : CMD_SUCCESS;
 }
 
 static int set_addr(struct vty *vty, char **setting, const char *arg)
@@ -165,6 +174,32 @@ static int write_mgws(struct vty *vty)
 	return 1;
 }
 
+static struct timespec timespec_of_ms(uint64_t ms)
+{
+	return (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+}
+
+/* The gateway's own words are shown if they say something: osmo-mgw's are always "FAIL". */
+static void show_refusal(struct vty *vty, struct mgw *mgw, const struct mgw_info *info)
+{
+	const struct timespec then = timespec_of_ms(info->error_ms);
+	const char *title = talloc_asprintf(OTC_SELECT, "  Last refusal (%s ago): ", vty_ago_ms(vty_ms_since(&then)));
+	const char *text =
+		talloc_asprintf(OTC_SELECT, "%d %s", info->last_error_code, mgcp_code_get(info->last_error_code)->text);
+
+	if (*info->last_error && strcmp(info->last_error, "FAIL"))
+		text = talloc_asprintf(OTC_SELECT, "%s; it says %s", text,
+				       osmo_quote_str_c(OTC_SELECT, info->last_error, -1));
+	vty_out_wrapped(vty, title, text);
+	if (info->error_is_past)
+		return;
+	if (info->last_error_code == 500)
+		vty_out(vty, "  To do: compare 'endpoint-domain %s' with 'mgcp' / 'domain' of the gateway.%s",
+			mgw_cfg(mgw)->domain, VTY_NEWLINE);
+	if (info->last_error_code == 403)
+		vty_out(vty, "  To do: raise 'number endpoints' in node 'mgcp' of the gateway.%s", VTY_NEWLINE);
+}
+
 static void show_one(struct vty *vty, struct mgw *mgw)
 {
 	const struct mgw_cfg *cfg = mgw_cfg(mgw);
@@ -172,7 +207,7 @@ static void show_one(struct vty *vty, struct mgw *mgw)
 	struct mgw_info info;
 
 	mgw_get_info(mgw, &info);
-	since = (struct timespec){ .tv_sec = info.since_ms / 1000, .tv_nsec = info.since_ms % 1000 * 1000000 };
+	since = timespec_of_ms(info.since_ms);
 	vty_out(vty, "Media gateway %s at %s: %s for %s%s", mgw_name(mgw),
 		vty_hostport(cfg->remote_addr, cfg->remote_port), get_value_string(mgw_state_names, info.state),
 		vty_ago_ms(vty_ms_since(&since)), VTY_NEWLINE);
@@ -184,15 +219,12 @@ static void show_one(struct vty *vty, struct mgw *mgw)
 		vty_out(vty, "  Round trip: %u ms; commands are repeated after %u ms%s", info.srtt_ms, info.rto_ms,
 			VTY_NEWLINE);
 	if (info.last_error_code)
-		vty_out(vty, "  Last refusal: %d %s%s", info.last_error_code, info.last_error, VTY_NEWLINE);
+		show_refusal(vty, mgw, &info);
 	if (info.state == MGW_ST_DOWN)
 		vty_out(vty,
 			"  To do: osmo-mgw has to run there, with these lines in its node 'mgcp':%s"
 			"           bind ip %s%s           bind port %u%s",
 			VTY_NEWLINE, cfg->remote_addr, VTY_NEWLINE, cfg->remote_port, VTY_NEWLINE);
-	if (info.last_error_code == 500)
-		vty_out(vty, "  To do: compare 'endpoint-domain %s' with 'mgcp' / 'domain' of the gateway.%s",
-			cfg->domain, VTY_NEWLINE);
 }
 
 DEFUN(show_mgw, show_mgw_cmd, "show mgw", SHOW_STR "Media gateways: their state, since when, endpoints in use\n")

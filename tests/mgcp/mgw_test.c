@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -267,6 +268,28 @@ static void test_move(void)
 	call(mgw, 1);
 	hang_up();
 	TALLOC_FREE(cfg->local_addr);
+
+	btw("with a fixed port of ours the old socket is in the way: nobody uses it, so it is closed first");
+	cfg->local_port = 27277;
+	EXPECT(mgw_apply(mgw) == 0);
+	osmo_talloc_replace_string(mgw, &cfg->local_addr, "127.0.0.1");
+	EXPECT(mgw_apply(mgw) == 0);
+	wait_state(MGW_ST_UP, 1000);
+
+	btw("a call uses it, so that comes when the call has ended; another address is free at once");
+	call(mgw, 1);
+	TALLOC_FREE(cfg->local_addr);
+	EXPECT(mgw_apply(mgw) == -EBUSY);
+	pass_ms(31000);
+	EXPECT(calls[1] && mgw_get_state(mgw) == MGW_ST_UP);
+	hang_up();
+	wait_state(MGW_ST_UP, 1000);
+	osmo_talloc_replace_string(mgw, &cfg->local_addr, "127.0.0.2");
+	call(mgw, 1);
+	EXPECT(mgw_apply(mgw) == 0);
+	hang_up();
+	TALLOC_FREE(cfg->local_addr);
+	cfg->local_port = 0;
 
 	btw("and back again");
 	cfg->remote_port = f.port;

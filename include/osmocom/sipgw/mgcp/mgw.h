@@ -42,7 +42,8 @@ extern const struct value_string mgw_state_names[];
 struct mgw *mgw_alloc(void *ctx, const char *name);
 struct mgw_cfg *mgw_cfg(struct mgw *mgw);
 int mgw_start(struct mgw *mgw);		/*!< open the socket, begin with keep-alives; negative errno: not yet, it goes on trying */
-int mgw_apply(struct mgw *mgw);		/*!< configuration changed: reopen if the addresses did; endpoints in use go on where they are */
+int mgw_apply(struct mgw *mgw);		/*!< configuration changed: reopen if the addresses did; endpoints in use go on where they are.
+					 * -EBUSY: these keep the address, so it is done when the last has ended */
 void mgw_stop(struct mgw *mgw);
 const char *mgw_name(const struct mgw *mgw);
 enum mgw_state mgw_get_state(const struct mgw *mgw);
@@ -56,7 +57,9 @@ struct mgw_info {
 	unsigned int n_transactions;	/*!< under way */
 	unsigned int srtt_ms, rto_ms;	/*!< measured round trip and present retransmission time-out */
 	int last_error_code;		/*!< last return code >= 400, 0 if none */
-	char last_error[64];
+	char last_error[64];		/*!< the gateway's own words about it */
+	uint64_t error_ms;		/*!< when, CLOCK_MONOTONIC */
+	bool error_is_past;		/*!< it has created connections since, or the configuration was changed */
 };
 void mgw_get_info(const struct mgw *mgw, struct mgw_info *info);
 struct rate_ctr_group *mgw_ctrs(const struct mgw *mgw);

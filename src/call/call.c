@@ -321,12 +321,13 @@ static void count_end(const struct call *call)
 static void log_end(const struct call *call)
 {
 	bool normal = call->answered ? call->cause.value <= CAUSE_NORMAL_UNSPEC : abandoned(call);
-	const char *what = call->answered ? "ended" : normal ? "given up" : "failed";
+	bool failed = !normal && !call->answered;
+	const char *what = call->answered ? "ended" : failed ? "failed" : "given up";
 	const char *who = call->by_us ? "us" : call->released_by == LEG_A ? "the calling side" : "the called side";
 
-	LOG_CALL(call, normal ? LOGL_INFO : LOGL_NOTICE, "%s: %s in state %s by %s, cause %u (%s)%s%s\n",
-		 call_parties_str(call), what, call_state_name(call), who, call->cause.value,
-		 cause_name(call->cause.value), call->cause.text[0] ? ": " : "", call->cause.text);
+	LOG_CALL(call, normal ? LOGL_INFO : LOGL_NOTICE, "%s: %s in state %s %s %s, cause %u (%s)%s%s\n",
+		 call_parties_str(call), what, call_state_name(call), failed && !call->by_us ? "on" : "by", who,
+		 call->cause.value, cause_name(call->cause.value), call->cause.text[0] ? ": " : "", call->cause.text);
 }
 
 /* The end of a call has begun: cause, released_by and by_us are set, the state is still the one it ends in. */

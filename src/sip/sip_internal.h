@@ -217,6 +217,7 @@ extern const struct sip_session_ops sip_no_ops;
 struct sip_session *sip_session_alloc(struct sip_ua *ua, struct sip_peer *peer, enum sip_session_state state);
 void sip_session_link(struct sip_session *s);
 void sip_session_info_from(struct sip_session_info *info, const struct sip_msg *msg);
+uint8_t sip_session_info_q850(const struct sip_session_info *info);
 void sip_session_tell_ended(struct sip_session *s, const struct sip_session_info *info);
 void sip_session_tx_bye(struct sip_session *s, uint8_t q850);
 /*! Tell the user something. Whatever it does inside, nothing of \a s may be touched afterwards. */

@@ -77,6 +77,16 @@ void sip_session_info_from(struct sip_session_info *info, const struct sip_msg *
 		info->sdp = msg->body;
 }
 
+/*! Why a call ends, for the Reason of our own BYE or CANCEL: what the peer gave as cause, else a rough one. */
+uint8_t sip_session_info_q850(const struct sip_session_info *info)
+{
+	if (info->q850)
+		return info->q850;
+	if (!info->status)
+		return 16; /* normal call clearing: somebody hung up */
+	return info->status == 408 ? 102 /* recovery on timer expiry */ : 41 /* temporary failure */;
+}
+
 /*! The last callback. The session then goes on without a user. */
 void sip_session_tell_ended(struct sip_session *s, const struct sip_session_info *info)
 {

@@ -61,8 +61,10 @@ static void close_by_bye(struct sip_session *s, uint8_t q850)
 /* Tell the user first: after close_by_bye() the session may be gone. */
 static void close_told(struct sip_session *s, const struct sip_session_info *info)
 {
+	uint8_t q850 = sip_session_info_q850(info);
+
 	sip_session_tell_ended(s, info);
-	close_by_bye(s, 0);
+	close_by_bye(s, q850);
 }
 
 static void calling_provisional(struct sip_session *s, const struct sip_session_rx *rx)
@@ -118,9 +120,10 @@ static void st_calling(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 		sip_uac_cancel(s, s->end_q850);
 		break;
 	case SIP_SESSION_EV_BYE: /* nobody should do that in an early dialog (15): taken for a refusal */
+		s->end_q850 = sip_session_info_q850(data);
 		sip_session_tell_ended(s, data);
 		state_chg(s, SIP_SESSION_CANCELLING);
-		sip_uac_cancel(s, 0);
+		sip_uac_cancel(s, s->end_q850);
 		break;
 	}
 }

@@ -202,6 +202,7 @@ static void test_theirs_ends(void)
 	stage.pbx->quiet = false;
 	pass_ms(100);
 	fake_sip_expect(stage.pbx, "BYE");
+	EXPECT(strcmp(fake_sip_header(stage.pbx, "Reason"), "Q.850;cause=102") == 0);
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
 	stage_idle();
 }
@@ -244,6 +245,7 @@ static void test_ours(void)
 	fake_call_reply(&call, 481, NULL, NULL);
 	fake_sip_expect(stage.pbx, "ACK");
 	fake_sip_expect(stage.pbx, "BYE");
+	EXPECT(strcmp(fake_sip_header(stage.pbx, "Reason"), "Q.850;cause=41") == 0);
 	fake_sip_reply(stage.pbx, NULL, 481, NULL, NULL, NULL);
 	fake_call_free(&call);
 	stage_idle();

@@ -298,6 +298,7 @@ static void test_early_requests(void)
 	fake_call_request(&call, "BYE", NULL, NULL, NULL);
 	fake_sip_expect(stage.pbx, "200 BYE");
 	fake_sip_expect(stage.pbx, "CANCEL");
+	EXPECT(strcmp(fake_sip_header(stage.pbx, "Reason"), "Q.850;cause=16") == 0);
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
 	fake_call_reply(&call, 487, NULL, NULL);
 	fake_sip_expect(stage.pbx, "ACK");

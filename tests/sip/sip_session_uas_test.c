@@ -201,6 +201,7 @@ static void test_lost(void)
 	stage.pbx->quiet = false;
 	pass_ms(500);
 	fake_sip_expect(stage.pbx, "BYE");
+	EXPECT(strcmp(fake_sip_header(stage.pbx, "Reason"), "Q.850;cause=102") == 0);
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
 	EXPECT(sip_ua_idle(stage.ua));
 	stage_idle();

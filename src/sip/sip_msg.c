@@ -396,7 +396,17 @@ static struct sip_msg_block *block_alloc(void *ctx, size_t len)
 	return b;
 }
 
-static enum sip_parse_result refuse(void *ctx, struct sip_reject *reject, const struct sip_scan *scan, uint16_t status,
+/* Where the answer goes. */
+static void read_reject_via(struct sip_reject *reject, struct sip_scan *scan)
+{
+	struct sip_msg m = { .scan = scan };
+	struct sip_arena arena = { .ctx = reject->response_head };
+
+	reject->has_via = !read_via(&m, &arena);
+	reject->via = m.via;
+}
+
+static enum sip_parse_result refuse(void *ctx, struct sip_reject *reject, struct sip_scan *scan, uint16_t status,
 				    const char *why)
 {
 	char *head = sip_guard_response_head(ctx, scan);
@@ -405,6 +415,7 @@ static enum sip_parse_result refuse(void *ctx, struct sip_reject *reject, const 
 	if (!head)
 		return SIP_PARSE_DROP;
 	*reject = (struct sip_reject){ .status = status, .why = why, .response_head = head };
+	read_reject_via(reject, scan);
 	return SIP_PARSE_REJECT;
 }
 

@@ -203,14 +203,14 @@ static void rx_response(struct sip_trxs *all, const struct sip_msg *msg, const s
 	trx_event(trx, event, &in);
 }
 
-/* Where the responses to a request go (RFC 3261 18.2.2, RFC 3581 4). maddr is not obeyed: it would make us shoot at
- * others. */
-static void response_flow(struct sip_flow *to, const struct sip_msg *req, const struct sip_flow *from)
+/*! Where the responses to a request go (RFC 3261 18.2.2, RFC 3581 4). maddr is not obeyed: it would make us shoot at
+ * others. \a via is the top one, NULL if it cannot be read. */
+void sip_response_flow(struct sip_flow *to, const struct sip_flow *from, const struct sip_via *via)
 {
 	*to = *from;
-	if (from->tp->ops->reliable || req->via.rport)
+	if (from->tp->ops->reliable || !via || via->rport)
 		return;
-	osmo_sockaddr_set_port(&to->remote.u.sa, req->via.port ? req->via.port : from->tp->ops->default_port);
+	osmo_sockaddr_set_port(&to->remote.u.sa, via->port ? via->port : from->tp->ops->default_port);
 }
 
 static void answer(struct sip_trx *trx, const struct sip_msg *req, uint16_t status, const char *to_tag)
@@ -249,7 +249,7 @@ static struct sip_trx *new_server_trx(struct sip_trxs *all, const struct sip_msg
 	struct sip_trx *trx = NULL;
 	struct sip_flow to;
 
-	response_flow(&to, req, from);
+	sip_response_flow(&to, from, &req->via);
 	if (has_room(all, req))
 		trx = trx_alloc(all, kind, req->method, key, &to);
 	if (!trx) {

@@ -314,6 +314,7 @@ void sip_ua_rx_stray(void *data, const struct sip_msg *resp, const struct sip_fl
 static void refuse_unknown(struct sip_ua *ua, struct sip_msg *req, const struct sip_flow *from)
 {
 	char tag[SIP_TAG_LEN], buf[SIP_HOSTPORT_LEN];
+	struct sip_flow to;
 	struct sip_tx tx;
 	const char *more;
 	int len;
@@ -327,17 +328,19 @@ static void refuse_unknown(struct sip_ua *ua, struct sip_msg *req, const struct 
 	if (!ua->refuse_unknown || req->method == SIP_ACK)
 		return;
 	sip_msg_set_source(req, &from->remote);
-	sip_tx_begin(&tx, from);
+	sip_response_flow(&to, from, &req->via);
+	sip_tx_begin(&tx, &to);
 	tx.agent = "Server";
 	sip_write_response_head(&tx.w, req, 403, NULL, tag_for(tag, req), false);
 	len = sip_tx_end(&tx, NULL, NULL);
 	if (len > 0)
-		sip_transport_send(from, tx.w.buf, len);
+		sip_transport_send(&to, tx.w.buf, len);
 }
 
 static void rx_malformed(struct sip_ua *ua, const struct sip_flow *from, const struct sip_reject *reject)
 {
 	char hostport[SIP_HOSTPORT_LEN], buf[4096];
+	struct sip_flow to;
 	const char *more;
 	int len;
 
@@ -350,9 +353,10 @@ static void rx_malformed(struct sip_ua *ua, const struct sip_flow *from, const s
 	}
 	if (!reject || !sip_peer_by_addr(ua, &from->remote))
 		return;
+	sip_response_flow(&to, from, reject->has_via ? &reject->via : NULL);
 	len = sip_reject_write(buf, sizeof(buf), reject);
 	if (len > 0)
-		sip_transport_send(from, buf, len);
+		sip_transport_send(&to, buf, len);
 }
 
 static bool is_welcome(const struct sip_ua *ua, const struct sip_msg *msg, const struct sip_flow *from)

@@ -244,6 +244,38 @@ static void test_strangers(void)
 	stage_idle();
 }
 
+#define VIA_OF(ADDR, PARAMS)                                                                                           \
+	"Via: SIP/2.0/UDP " ADDR ":5060;branch=z9hG4bKvia" PARAMS "\r\nFrom: <sip:1@x>;tag=1\r\nTo: <sip:2@x>\r\n"        \
+	"Call-ID: via\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n"
+
+/* RFC 3261 18.2.2, RFC 3581 4 */
+static void test_where_to(void)
+{
+	struct fake_sip *stranger = fake_sip_open(stage.ctx, "stranger", "127.0.54.66", 5060, "127.0.54.1", 5060);
+	struct fake_sip *stranger2 =
+		fake_sip_open(stage.ctx, "stranger-other-port", "127.0.54.66", 30000, "127.0.54.1", 5060);
+	struct fake_sip *pbx2 = fake_sip_open(stage.ctx, "pbx-other-port", "127.0.54.2", 30000, "127.0.54.1", 5060);
+
+	btw("a refusal without a transaction goes to the port in Via, with rport to the one it came from");
+	fake_sip_send(stranger2, "OPTIONS sip:1@x SIP/2.0\r\n" VIA_OF("127.0.54.66", "") "CSeq: 1 OPTIONS\r\n\r\n");
+	fake_sip_expect(stranger, "403 OPTIONS");
+	fake_sip_send(stranger2,
+		      "OPTIONS sip:1@x SIP/2.0\r\n" VIA_OF("127.0.54.66", ";rport") "CSeq: 1 OPTIONS\r\n\r\n");
+	fake_sip_expect(stranger2, "403 OPTIONS");
+
+	btw("so does the answer to a request with a mistake; if Via is the mistake, there is only the port it came from");
+	fake_sip_send(pbx2, "OPTIONS sip:1@x SIP/2.0\r\n" VIA_OF("127.0.54.2", "") "CSeq: 1 INVITE\r\n\r\n");
+	fake_sip_expect(stage.pbx, "400 INVITE");
+	fake_sip_send(pbx2, "OPTIONS sip:1@x SIP/2.0\r\n" VIA_OF("127.0.54.2", ";rport") "CSeq: 1 INVITE\r\n\r\n");
+	fake_sip_expect(pbx2, "400 INVITE");
+	fake_sip_send(pbx2, "OPTIONS sip:1@x SIP/2.0\r\n" VIA_OF("127.0.54.2:x", "") "CSeq: 1 OPTIONS\r\n\r\n");
+	fake_sip_expect(pbx2, "400 OPTIONS");
+	fake_sip_close(stranger);
+	fake_sip_close(stranger2);
+	fake_sip_close(pbx2);
+	stage_idle();
+}
+
 static void test_junk(void)
 {
 	unsigned int i;
@@ -369,6 +401,7 @@ int main(void)
 	test_methods();
 	test_invites();
 	test_strangers();
+	test_where_to();
 	test_junk();
 	test_start();
 	test_ipv6();

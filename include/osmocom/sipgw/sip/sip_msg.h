@@ -93,6 +93,8 @@ struct sip_reject {
 	uint16_t status;	/*!< 400, 413, 416, 505, ... */
 	const char *why;	/*!< a static sentence, becomes the reason phrase */
 	char *response_head;	/*!< Via, From, To, Call-ID, CSeq as they came, To with a tag: copy into the response. talloc child of ctx */
+	bool has_via;		/*!< the top Via can be read */
+	struct sip_via via;	/*!< strings live as long as response_head */
 };
 
 struct sip_limits {

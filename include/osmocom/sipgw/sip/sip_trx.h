@@ -74,6 +74,8 @@ struct sip_trx *sip_trx_request(struct sip_trxs *all, const struct sip_flow *to,
 void sip_trx_cancel(struct sip_trx *invite, const char *reason);
 
 /* server */
+/*! Where the responses to a request go that came from \a from (RFC 3261 18.2.2, RFC 3581 4); \a via: its top one, NULL if it cannot be read. */
+void sip_response_flow(struct sip_flow *to, const struct sip_flow *from, const struct sip_via *via);
 /*! Send a response: provisional ones any number of times, then a final one; a 2xx to INVITE may be sent again by sip_trx_repeat(). */
 /*! Returns 0, -EALREADY after a final response, -ENOMEM, or what the transport said (the transaction goes on and repeats it). */
 int sip_trx_respond(struct sip_trx *trx, uint16_t status, const void *data, size_t len);

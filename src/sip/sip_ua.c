@@ -1,7 +1,8 @@
 /* The SIP user agent as an object: what it listens on, starting and stopping it, its counters.
  *
- * It owns transports, transactions, sessions and peers. Stopping ends whatever is left without another word on the
- * wire; whoever wants calls ended politely ends the sessions first and waits until sip_ua_idle(). */
+ * It owns transports, transactions, sessions and peers. Stopping ends whatever is left, with one BYE, not waited for,
+ * where the peer has a call; whoever wants calls ended politely ends the sessions first and waits until
+ * sip_ua_idle(). */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -198,6 +199,13 @@ int sip_ua_start(struct sip_ua *ua, const char **why)
 	return rc;
 }
 
+/* Does the peer take the call for one that is up? Without the ACK it may, and no time is left to wait for that. */
+static bool may_be_up(const struct sip_session *s)
+{
+	return s->fi->state == SIP_SESSION_ANSWERED || s->fi->state == SIP_SESSION_HANGING_UP ||
+	       s->fi->state == SIP_SESSION_CONFIRMED;
+}
+
 /* Users of sessions are told, so that nobody is left with a pointer to one. */
 static void drop_sessions(struct sip_ua *ua)
 {
@@ -205,7 +213,11 @@ static void drop_sessions(struct sip_ua *ua)
 
 	while (!llist_empty(&ua->sessions)) {
 		struct sip_session *s = llist_first_entry(&ua->sessions, struct sip_session, entry);
+		uint8_t q850 = s->end_q850 ? s->end_q850 : sip_session_info_q850(&info);
+
 		sip_session_tell_ended(s, &info);
+		if (may_be_up(s))
+			sip_session_tx_bye(s, q850);
 		osmo_fsm_inst_term(s->fi, OSMO_FSM_TERM_REQUEST, NULL);
 	}
 }

@@ -454,10 +454,11 @@ static void test_stop_in_call(void)
 	talloc_free(stage.peer->cfg.remote_addr);
 	stage.peer->cfg.remote_addr = talloc_strdup(stage.peer, "127.0.51.2");
 	EXPECT(sip_peer_apply(stage.peer) == 0);
-	btw("SIP is stopped in a call: the user is told");
+	btw("SIP is stopped in a call: the user is told, and the peer");
 	talking();
 	sip_ua_stop(stage.ua);
 	EXPECT(!stage.s);
+	fake_sip_expect(stage.pbx, "BYE");
 	fake_call_free(&call);
 }
 

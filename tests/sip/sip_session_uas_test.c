@@ -398,6 +398,55 @@ static void test_both_hang_up(void)
 	stage_idle();
 }
 
+static void stopped(void)
+{
+	const char *why = NULL;
+
+	sip_ua_stop(stage.ua);
+	EXPECT(sip_ua_start(stage.ua, &why) == 0);
+	pump();
+}
+
+static void expect_bye(const char *reason)
+{
+	fake_sip_expect(stage.pbx, "BYE");
+	EXPECT(strcmp(fake_sip_header(stage.pbx, "Reason"), reason) == 0);
+	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
+}
+
+static void test_stop(void)
+{
+	btw("SIP is stopped while a 200 waits for its ACK: the peer may take the call for up, so it gets a BYE");
+	pbx_calls(NULL, PBX_SDP);
+	answered();
+	stopped();
+	expect_bye("Q.850;cause=41");
+	stage_idle();
+
+	btw("the same when we had hung up before");
+	pbx_calls(NULL, PBX_SDP);
+	answered();
+	user_ends(0, 16, NULL);
+	fake_sip_expect_nothing(stage.pbx);
+	stopped();
+	expect_bye("Q.850;cause=16");
+	stage_idle();
+
+	btw("the same in a call that is up");
+	talking();
+	stopped();
+	expect_bye("Q.850;cause=41");
+	stage_idle();
+
+	btw("no BYE for one that was ended by BYE already");
+	talking();
+	user_ends(0, 16, NULL);
+	fake_sip_expect(stage.pbx, "BYE");
+	stopped();
+	fake_sip_expect_nothing(stage.pbx);
+	stage_idle();
+}
+
 int main(void)
 {
 	stage_set("sip_session_uas_test", "127.0.52");
@@ -410,6 +459,7 @@ int main(void)
 	test_routes();
 	test_rfc2543();
 	test_both_hang_up();
+	test_stop();
 	stage_clear();
 	return 0;
 }

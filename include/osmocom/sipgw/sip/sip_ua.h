@@ -31,7 +31,7 @@ int sip_ua_bind_add(struct sip_ua *ua, const char *addr, uint16_t port);
 int sip_ua_bind_del(struct sip_ua *ua, const char *addr, uint16_t port);
 /*! Open the sockets; with none configured 0.0.0.0:5060. 0, or negative errno with a sentence in \a why (talloc child of ua). */
 int sip_ua_start(struct sip_ua *ua, const char **why);
-void sip_ua_stop(struct sip_ua *ua);			/*!< close sockets, forget everything; sessions that still have a user tell it by ended(503) */
+void sip_ua_stop(struct sip_ua *ua);			/*!< one BYE for each call that may be up, close sockets, forget everything; sessions that still have a user tell it by ended(503) */
 bool sip_ua_idle(const struct sip_ua *ua);		/*!< no session and no client transaction that still waits for a final response */
 
 void sip_ua_set_max_sessions(struct sip_ua *ua, unsigned int max); /*!< further calls are refused with 503; default 20000 */

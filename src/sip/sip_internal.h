@@ -238,6 +238,8 @@ void sip_uac_rx_late_2xx(struct sip_ua *ua, const struct sip_msg *resp, const st
 void sip_uac_tag(char *buf, const char *call_id);
 
 /* sip_session_uas.c */
+const char *sip_uas_tag(char *buf, const char *call_id);
+bool sip_uas_tag_is_ours(const char *tag, const char *call_id);
 int sip_uas_start(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req);
 void sip_uas_free(struct sip_session *s);
 int sip_uas_respond(struct sip_session *s, uint16_t status, const char *sdp, const struct sip_end *end);

@@ -181,7 +181,7 @@ void sip_uac_rx_late_2xx(struct sip_ua *ua, const struct sip_msg *resp, const st
 		}
 	}
 	sip_uac_tag(tag, resp->call_id);
-	if (strcmp(tag, resp->from.tag) == 0)
+	if (strcmp(tag, resp->from.tag) == 0 || sip_uas_tag_is_ours(resp->from.tag, resp->call_id))
 		dismiss_at_once(ua, resp, from);
 }
 

@@ -6,7 +6,9 @@
  * Copyright (C) 2026 the osmo-sipgw authors */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <osmocom/core/talloc.h>
 
@@ -17,6 +19,32 @@
 #include "sip_internal.h"
 
 #define PROVISIONAL_AGAIN_MS 60000 /* so that proxies do not lose patience (13.3.1.1) */
+
+/* Half of it is random, since the same Call-ID may come to us in several calls; the other half proves to ourselves,
+ * when the call is gone, that there was one (a late 2xx to a re-INVITE, see sip_uac_rx_late_2xx()). */
+static const char *uas_tag(char *buf, uint32_t random, const char *call_id)
+{
+	uint64_t hash = token_hash_add(token_hash_str("tag of a UAS"), call_id, strlen(call_id));
+
+	hash = token_hash_add(hash, &random, sizeof(random));
+	snprintf(buf, SIP_TAG_LEN, "%08x%08x", random, (uint32_t)hash);
+	return buf;
+}
+
+/*! A new tag of our side of a call that comes with this Call-ID, in \a buf of SIP_TAG_LEN. */
+const char *sip_uas_tag(char *buf, const char *call_id)
+{
+	return uas_tag(buf, token_u32(), call_id);
+}
+
+/*! Did we make this tag in a call with this Call-ID? */
+bool sip_uas_tag_is_ours(const char *tag, const char *call_id)
+{
+	char made[SIP_TAG_LEN];
+	uint32_t random;
+
+	return sscanf(tag, "%8" SCNx32, &random) == 1 && strcmp(uas_tag(made, random, call_id), tag) == 0;
+}
 
 static bool is_first(const struct sip_session *s)
 {

@@ -276,6 +276,23 @@ static void test_ours(void)
 	fake_call_free(&call);
 	pass_ms(40000);
 	stage_idle();
+
+	btw("the same in a call of theirs, and the 200 comes when the call is gone: ACK, and BYE as for any call we do not have");
+	they_call();
+	EXPECT(sip_session_reinvite(stage.s, PHONE_SDP) == 0);
+	fake_sip_expect(stage.pbx, "INVITE");
+	take_reinvite();
+	fake_call_reply(&call, 100, NULL, NULL);
+	fake_call_request(&call, "BYE", NULL, NULL, NULL);
+	fake_sip_expect(stage.pbx, "200 BYE");
+	fake_sip_expect(stage.pbx, "CANCEL");
+	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
+	fake_call_reply(&call, 200, NULL, PBX_SDP);
+	fake_sip_expect(stage.pbx, "ACK");
+	fake_sip_expect(stage.pbx, "BYE");
+	fake_sip_reply(stage.pbx, NULL, 481, NULL, NULL, NULL);
+	fake_call_free(&call);
+	stage_idle();
 }
 
 static void test_glare(void)

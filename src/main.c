@@ -257,10 +257,12 @@ static void start(void)
 		cannot_start(line);
 	if (osmo_cpu_sched_vty_apply_localthread() < 0)
 		cannot_start("the cpu-sched part of the configuration cannot be applied");
+	/* what may fail before anything is logged: libosmocore tells of its telnet port */
+	if (sipgw_listen(the_gw, &why) < 0)
+		cannot_start(why);
 	if (sipgw_vty_listen(the_gw, tall_lib_ctx, line, sizeof(line)) < 0)
 		cannot_start(line);
-	if (sipgw_start(the_gw, &why) < 0)
-		cannot_start(why);
+	sipgw_start(the_gw);
 }
 
 static void go_to_background(void)

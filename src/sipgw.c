@@ -108,24 +108,27 @@ static void say_what_is_missing(const struct sipgw *gw)
 	}
 }
 
-/*! Open the sockets and begin to work. What is on the other side of them need not be there yet, but for our own
- * addresses. \param[out] why  on failure one sentence, owned by \a gw. \returns 0 or negative errno. */
-int sipgw_start(struct sipgw *gw, const char **why)
+/*! Take our own SIP addresses: the part of starting that can fail. Nothing is said in the log, so that a failure is one
+ * line. \param[out] why  on failure one sentence, owned by \a gw. \returns 0 or negative errno. */
+int sipgw_listen(struct sipgw *gw, const char **why)
 {
 	const char *ua_why = NULL;
 	int rc = sip_ua_start(gw->ua, &ua_why);
 
-	if (rc < 0) {
+	if (rc < 0)
 		*why = ua_why ? ua_why : "cannot open the SIP sockets";
-		return rc;
-	}
+	return rc;
+}
+
+/*! Begin to work, after sipgw_listen(). Who is on the other side of the sockets need not be there yet. */
+void sipgw_start(struct sipgw *gw)
+{
 	if (!mgw_pool_next(gw->mgws, NULL))
 		mgw_pool_add(gw->mgws, "default");
 	mgw_pool_start(gw->mgws);
 	mncc_link_start(gw->mncc);
 	gw->running = true;
 	say_what_is_missing(gw);
-	return 0;
 }
 
 /* Nothing is under way at the media gateways: every endpoint is deleted there, every command answered. */

@@ -33,6 +33,7 @@ struct sipgw {
 
 struct sipgw *sipgw_alloc(void *ctx);
 int sipgw_config_check(const struct sipgw *gw, char *why, size_t len);
-int sipgw_start(struct sipgw *gw, const char **why);
+int sipgw_listen(struct sipgw *gw, const char **why);
+void sipgw_start(struct sipgw *gw);
 void sipgw_stop(struct sipgw *gw);	/*!< end all calls, then set quit; at a second call, or after a bounded time, at once */
 void sipgw_free(struct sipgw *gw);

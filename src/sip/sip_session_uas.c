@@ -62,6 +62,13 @@ void sip_uas_free(struct sip_session *s)
 	TALLOC_FREE(s->in);
 }
 
+static void reoffer_gone(struct sip_session *s, uint16_t status, const char *text)
+{
+	struct sip_session_info info = { .status = status, .text = text };
+
+	sip_session_tell(s, reoffer_gone, &info);
+}
+
 static void cancelled(struct sip_trx *trx, const struct sip_msg *cancel, void *data)
 {
 	struct sip_uas_invite *in = data;
@@ -71,6 +78,8 @@ static void cancelled(struct sip_trx *trx, const struct sip_msg *cancel, void *d
 	sip_uas_respond(s, 487, NULL, NULL);
 	if (is_first(s))
 		osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_CANCEL, &info);
+	else
+		reoffer_gone(s, 487, info.text);
 }
 
 static void failed(struct sip_trx *trx, enum sip_trx_end why, void *data)
@@ -86,6 +95,8 @@ static void failed(struct sip_trx *trx, enum sip_trx_end why, void *data)
 	sip_uas_free(s);
 	if (is_first(s))
 		osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_CANCEL, &info);
+	else
+		reoffer_gone(s, info.status, info.text);
 }
 
 static void gone(struct sip_trx *trx, void *data)
@@ -121,15 +132,17 @@ static void repeat_2xx(struct sip_uas_invite *in)
 static void timer_cb(void *data)
 {
 	struct sip_uas_invite *in = data;
+	struct sip_session *s = in->s;
 
 	if (in->answered) {
 		repeat_2xx(in);
-	} else if (is_first(in->s)) {
+	} else if (is_first(s)) {
 		sip_trx_repeat(in->trx);
 		timer_start_ms(&in->timer, PROVISIONAL_AGAIN_MS);
 	} else {
-		LOG_SESSION(in->s, LOGL_NOTICE, "nobody decided about a re-INVITE: 500\n");
-		sip_uas_respond(in->s, 500, NULL, NULL);
+		LOG_SESSION(s, LOGL_NOTICE, "nobody decided about a re-INVITE: 500\n");
+		sip_uas_respond(s, 500, NULL, NULL);
+		reoffer_gone(s, 500, "no decision");
 	}
 }
 

@@ -44,6 +44,7 @@ HEARS(provisional)
 HEARS(answered)
 HEARS(acked)
 HEARS(reanswered)
+HEARS(reoffer_gone)
 HEARS(info)
 HEARS(info_done)
 
@@ -68,6 +69,7 @@ const struct sip_session_ops story_ops = {
 	.acked = acked,
 	.reoffer = reoffer,
 	.reanswered = reanswered,
+	.reoffer_gone = reoffer_gone,
 	.info = info,
 	.info_done = info_done,
 	.ended = ended,

@@ -82,6 +82,7 @@ static const struct sip_session_ops ops = {
 	.acked = heard,
 	.reoffer = heard,
 	.reanswered = heard,
+	.reoffer_gone = heard,
 	.info = heard,
 	.info_done = heard,
 	.ended = ended,

@@ -40,6 +40,9 @@ struct sip_session_ops {
 	void (*acked)(struct sip_session *s, const struct sip_session_info *info, void *data);
 	/*! The peer's re-INVITE; sdp NULL: it wants an offer. Reply by sip_session_reply(). A pure refresh (same SDP) is told too. */
 	void (*reoffer)(struct sip_session *s, const struct sip_session_info *info, void *data);
+	/*! The peer's re-INVITE is over without a reply from the user: status 487 it was cancelled, 500 it waited too long, 503 not to be reached.
+	 * The session stays as before (RFC 3261 14.1). */
+	void (*reoffer_gone)(struct sip_session *s, const struct sip_session_info *info, void *data);
 	void (*reanswered)(struct sip_session *s, const struct sip_session_info *info, void *data); /*!< outcome of our re-INVITE: any final status */
 	void (*info)(struct sip_session *s, const struct sip_session_info *info, void *data); /*!< INFO, answered with 200 already */
 	void (*info_done)(struct sip_session *s, const struct sip_session_info *info, void *data); /*!< outcome of our INFO */

@@ -294,7 +294,7 @@ static bool media_passes(struct call *call, enum leg_side side, const struct leg
 		ok = *theirs || *asked;
 		*theirs = *asked = false;
 		return ok;
-	default:
+	default: /* VOID comes after the answer, when the books are closed */
 		return true;
 	}
 }

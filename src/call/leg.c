@@ -26,13 +26,10 @@ const struct value_string leg_cmd_names[] = { { LEG_CMD_SETUP, "SETUP" },
 					      { LEG_CMD_RELEASE, "RELEASE" },
 					      {} };
 
-const struct value_string leg_media_kind_names[] = { { LEG_MEDIA_NONE, "none" },
-						     { LEG_MEDIA_OFFER, "offer" },
-						     { LEG_MEDIA_ANSWER, "answer" },
-						     { LEG_MEDIA_ASK, "ask" },
-						     { LEG_MEDIA_REFUSED, "refused" },
-						     { LEG_MEDIA_RETRY, "retry" },
-						     {} };
+const struct value_string leg_media_kind_names[] = { { LEG_MEDIA_NONE, "none" },       { LEG_MEDIA_OFFER, "offer" },
+						     { LEG_MEDIA_ANSWER, "answer" },   { LEG_MEDIA_ASK, "ask" },
+						     { LEG_MEDIA_REFUSED, "refused" }, { LEG_MEDIA_RETRY, "retry" },
+						     { LEG_MEDIA_VOID, "void" },       {} };
 
 const struct value_string media_mode_names[] = { { MEDIA_ANCHORED, "anchored" }, { MEDIA_DIRECT, "direct" }, {} };
 

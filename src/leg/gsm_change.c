@@ -126,6 +126,7 @@ static void remember(struct gsm_leg *gl, const struct gsm_msc_media *mm, const c
 	if (m->codec != mm->codec) {
 		m->peer_pt = m->mode == MEDIA_ANCHORED ? sdp_codec_get(mm->codec)->pt : mm->pt;
 		TALLOC_FREE(m->fmtp);
+		TALLOC_FREE(m->before);
 	}
 	m->codec = mm->codec;
 	m->core_pt = mm->pt;

@@ -222,6 +222,8 @@ static void in_call(struct gsm_leg *gl, uint32_t event, const struct leg_media *
 		gsm_media_post_answer(gl);
 	else if (media->kind == LEG_MEDIA_OFFER || media->kind == LEG_MEDIA_ASK)
 		gsm_media_take_offer(gl, media);
+	else if (media->kind == LEG_MEDIA_VOID)
+		gsm_media_answer_void(gl);
 	else
 		gsm_media_take_answer(gl, media);
 }

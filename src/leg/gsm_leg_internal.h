@@ -24,6 +24,7 @@
 struct mgw_endp;
 struct gsm_later;
 struct gsm_again;
+struct gsm_remote_state;
 
 /*! States of a GSM leg; gsm_leg_fsm.c has the diagram. */
 enum gsm_leg_state {
@@ -93,6 +94,7 @@ struct gsm_media {
 	uint64_t local_hash;		/*!< of our last description: decides if the version counts up (RFC 3264 8) */
 	struct gsm_later *later;	/*!< what the MSC said last, as long as the SIP side cannot be told (gsm_change.c) */
 	struct gsm_again *again;	/*!< an offer that is to be made again */
+	struct gsm_remote_state *before; /*!< as it was before the SIP side's last offer, NULL: no different */
 	char *offer;			/*!< the SIP side's offer that we have to answer, NULL: none */
 	char *msc_sdp;			/*!< direct only: what the MSC said, to be passed as it is; NULL if it speaks no SDP */
 	char *fmtp;			/*!< the SIP side's codec parameters, NULL: those of the codec by default */
@@ -192,6 +194,7 @@ void gsm_media_connect(struct gsm_leg *gl);
 void gsm_media_post_setup(struct gsm_leg *gl, const struct call_parties *parties);
 void gsm_media_post_answered(struct gsm_leg *gl, const struct number *connected);
 void gsm_media_post_answer(struct gsm_leg *gl);
+void gsm_media_answer_void(struct gsm_leg *gl);
 bool gsm_media_post_offer(struct gsm_leg *gl, enum leg_event_type type, enum gsm_offer what);
 void gsm_media_apply_hold(struct gsm_leg *gl);
 int gsm_media_to_str_buf(char *buf, size_t len, const struct gsm_leg *gl);
@@ -211,6 +214,8 @@ struct gsm_remote {
 bool gsm_remote_offer(struct gsm_leg *gl, struct gsm_remote *u, const char *text, struct cause *why);
 bool gsm_remote_answer(struct gsm_leg *gl, struct gsm_remote *u, const char *text, struct cause *why);
 bool gsm_remote_remember(struct gsm_leg *gl, const struct gsm_remote *u, const char *text);
+void gsm_remote_keep(struct gsm_leg *gl);
+bool gsm_remote_restore(struct gsm_leg *gl);
 
 /* gsm_msc_media.c */
 struct gsm_msc_media {

@@ -38,6 +38,7 @@ void gsm_media_stop(struct gsm_leg *gl)
 	gl->media.core_busy = gl->media.peer_busy = false;
 	gsm_change_forget(gl);
 	TALLOC_FREE(gl->media.offer);
+	TALLOC_FREE(gl->media.before);
 }
 
 /*! Is there an address that the SIP side can send to, and every connection as wanted? */
@@ -55,7 +56,7 @@ static void fail(struct gsm_leg *gl, uint8_t value, const char *text)
 
 /* ---- towards the MSC ---- */
 
-/* Tell the MSC where to send. remote: the SIP side's description with media direct, NULL: the gateway's address */
+/* Tell the MSC where to send. remote: the SIP side's description with media direct, NULL: made of what we know */
 static void tx_rtp_connect(struct gsm_leg *gl, const char *remote)
 {
 	struct gsm_media *m = &gl->media;
@@ -262,6 +263,9 @@ static bool take_new_offer(struct gsm_leg *gl, const char *sdp)
 	struct cause why;
 	bool changed = gl->media.recoded;
 
+	TALLOC_FREE(gl->media.before);
+	if (is_news(gl, sdp) || gl->media.moved)
+		gsm_remote_keep(gl);
 	if (is_news(gl, sdp)) {
 		if (!gsm_remote_offer(gl, &u, sdp, &why)) {
 			LOG_GSM_MEDIA(gl, "new offer refused: %s", why.text);
@@ -345,6 +349,20 @@ void gsm_media_post_answer(struct gsm_leg *gl)
 		gl->media.moved = gl->media.recoded = false;
 	TALLOC_FREE(gl->media.offer);
 	leg_post_media(&gl->leg, LEG_EV_MEDIA, sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_REFUSED, sdp);
+}
+
+/*! Our answer did not reach the SIP side, which had taken its offer back: go on as before it. */
+void gsm_media_answer_void(struct gsm_leg *gl)
+{
+	struct gsm_media *m = &gl->media;
+
+	if (!gsm_remote_restore(gl))
+		return;
+	LOG_GSM(gl, LOGL_INFO, "the SIP side took its offer back\n");
+	if (m->endp)
+		want_peer(gl);
+	else if (m->mode == MEDIA_DIRECT)
+		tx_rtp_connect(gl, NULL);
 }
 
 /*! Offer anew. Returns false if that cannot be done now, since an offer of either side is pending. */

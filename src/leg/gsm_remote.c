@@ -131,3 +131,51 @@ bool gsm_remote_remember(struct gsm_leg *gl, const struct gsm_remote *u, const c
 	m->peer_pt = u->fmt.pt;
 	return changed;
 }
+
+/*! What an offer of the SIP side replaces, until it is sure that it has our answer. */
+struct gsm_remote_state {
+	struct rtp_addr peer;
+	uint64_t hash;
+	char *fmtp;
+	uint8_t pt;
+	bool receives, moved, recoded;
+};
+
+/*! Keep what we know of the SIP side, and what it has yet to be told, for gsm_remote_restore(). */
+void gsm_remote_keep(struct gsm_leg *gl)
+{
+	struct gsm_media *m = &gl->media;
+	struct gsm_remote_state *state = talloc(gl, struct gsm_remote_state);
+
+	*state = (struct gsm_remote_state){
+		.peer = m->peer,
+		.hash = m->remote_hash,
+		.fmtp = talloc_strdup(state, m->fmtp),
+		.pt = m->peer_pt,
+		.receives = m->peer_receives,
+		.moved = m->moved,
+		.recoded = m->recoded,
+	};
+	m->before = state;
+}
+
+/*! Go back to what was kept. Returns false if there is nothing to go back to. */
+bool gsm_remote_restore(struct gsm_leg *gl)
+{
+	struct gsm_media *m = &gl->media;
+	struct gsm_remote_state *state = m->before;
+
+	if (!state)
+		return false;
+	m->before = NULL;
+	m->peer = state->peer;
+	m->remote_hash = state->hash;
+	talloc_free(m->fmtp);
+	m->fmtp = talloc_steal(gl, state->fmtp);
+	m->peer_pt = state->pt;
+	m->peer_receives = state->receives;
+	m->moved |= state->moved;
+	m->recoded |= state->recoded;
+	talloc_free(state);
+	return true;
+}

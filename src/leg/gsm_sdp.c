@@ -206,10 +206,11 @@ int gsm_sdp_for_setup(char *buf, size_t len, const struct sdp_caps *caps)
 }
 
 /*! For MNCC_RTP_CONNECT: the SIP side's description \a remote, whole if it fits into MNCC, else what matters of it;
- * with an anchored call (remote NULL) the gateway's. Returns 0 or negative errno. */
+ * remote NULL: made of what we know, with an anchored call the gateway's. Returns 0 or negative errno. */
 int gsm_sdp_for_msc(struct gsm_leg *gl, char *buf, size_t len, const char *remote)
 {
 	const struct gsm_media *m = &gl->media;
+	bool direct = m->mode == MEDIA_DIRECT;
 	struct osmo_sockaddr_str addr;
 	struct sdp_msg sdp;
 	int rc;
@@ -222,11 +223,12 @@ int gsm_sdp_for_msc(struct gsm_leg *gl, char *buf, size_t len, const char *remot
 		rc = sdp_msg_reduce(buf, len, remote);
 		return rc < 0 || (size_t)rc >= len ? -EMSGSIZE : 0;
 	}
-	rtp_addr_to_str(&addr, &m->core);
+	rtp_addr_to_str(&addr, direct ? &m->peer : &m->core);
 	sdp_msg_init_audio(&sdp, &addr);
 	sdp.sess_id = m->sess_id;
+	sdp.media[0].dir = direct && !m->peer_receives ? SDP_SENDONLY : SDP_SENDRECV;
 	sdp_codec_to_format(&sdp.media[0].formats[0], m->codec, gsm_sdp_codec_fmtp(m->codec));
-	sdp.media[0].formats[0].pt = m->core_pt;
+	sdp.media[0].formats[0].pt = direct ? m->peer_pt : m->core_pt;
 	sdp.media[0].n_formats = 1;
 	sdp.media[0].ptime = 20;
 	rc = sdp_msg_encode(buf, len, &sdp);

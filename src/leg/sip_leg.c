@@ -40,6 +40,8 @@ struct sip_leg {
 	bool late_offer;		     /*!< our offer goes, or went, into a 200: the ACK has the answer */
 	bool reoffer_asks;		     /*!< the peer's pending re-INVITE has no offer, it wants one */
 	bool reoffer_holds;		     /*!< the peer's pending re-INVITE wants hold */
+	bool reoffer_open;		     /*!< the call was told of a re-INVITE, its answer is due */
+	bool reoffer_gone;		     /*!< the peer has cancelled that one meanwhile */
 	bool peer_holds;
 };
 
@@ -199,8 +201,13 @@ static void on_reoffer(struct sip_session *s, const struct sip_session_info *inf
 	int hold = info->sdp ? holds(info->sdp) : -ENOENT;
 	enum leg_event_type type = LEG_EV_MEDIA;
 
+	if (sl->reoffer_gone) { /* the answer to the one before is still due: not to be taken for this one's */
+		sip_session_reply(s, 491, NULL);
+		return;
+	}
 	sl->reoffer_asks = !info->sdp;
 	if (sl->reoffer_asks) {
+		sl->reoffer_open = true;
 		leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_ASK, NULL);
 		return;
 	}
@@ -211,7 +218,16 @@ static void on_reoffer(struct sip_session *s, const struct sip_session_info *inf
 	if (hold != sl->peer_holds)
 		type = hold ? LEG_EV_HELD : LEG_EV_RESUMED;
 	sl->reoffer_holds = hold;
+	sl->reoffer_open = true;
 	leg_post_media(&sl->leg, type, LEG_MEDIA_OFFER, info->sdp);
+}
+
+static void on_reoffer_gone(struct sip_session *s, const struct sip_session_info *info, void *data)
+{
+	struct sip_leg *sl = data;
+
+	LOG_SIPLEG(sl, LOGL_INFO, "the peer's re-INVITE is void: %u %s\n", info->status, info->text);
+	sl->reoffer_gone = sl->reoffer_open;
 }
 
 static void on_reanswered(struct sip_session *s, const struct sip_session_info *info, void *data)
@@ -248,6 +264,7 @@ static const struct sip_session_ops session_ops = {
 	.answered = on_answered,
 	.acked = on_acked,
 	.reoffer = on_reoffer,
+	.reoffer_gone = on_reoffer_gone,
 	.reanswered = on_reanswered,
 	.info = on_info,
 	.info_done = on_info_done,
@@ -317,13 +334,32 @@ static void cmd_answer(struct sip_leg *sl, const struct leg_media *media)
 	TALLOC_FREE(sl->early_answer);
 }
 
+/* What the call has to say to the peer's re-INVITE. Returns false if the peer does not want to hear it any more. */
+static bool reoffer_is_met(struct sip_leg *sl)
+{
+	bool wanted = !sl->reoffer_gone;
+
+	sl->reoffer_open = sl->reoffer_gone = sl->reoffer_asks = false;
+	return wanted;
+}
+
 /* The peer asked for an offer by a re-INVITE without one, and here it is; the ACK brings the answer (RFC 3261 14.2) */
 static void offer_in_200(struct sip_leg *sl, const char *sdp)
 {
-	sl->reoffer_asks = false;
+	reoffer_is_met(sl);
 	sl->late_offer = sip_session_reply(sl->session, 200, sdp) == 0;
 	if (!sl->late_offer)
-		leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_REFUSED, NULL);
+		leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_RETRY, NULL);
+}
+
+static void answer_reoffer(struct sip_leg *sl, const char *sdp)
+{
+	if (reoffer_is_met(sl)) {
+		sl->peer_holds = sl->reoffer_holds;
+		sip_session_reply(sl->session, 200, sdp);
+	} else { /* RFC 3261 14.1: a re-INVITE without 2xx has not happened */
+		leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_VOID, NULL);
+	}
 }
 
 /* An offer of the other side becomes a re-INVITE, its answer or refusal the response to the peer's */
@@ -337,17 +373,17 @@ static void cmd_media(struct sip_leg *sl, const struct leg_media *media)
 			leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_RETRY, NULL);
 		return;
 	case LEG_MEDIA_ANSWER:
-		sl->peer_holds = sl->reoffer_holds;
-		sip_session_reply(sl->session, 200, media->sdp);
+		answer_reoffer(sl, media->sdp);
 		return;
 	case LEG_MEDIA_REFUSED:
 	case LEG_MEDIA_RETRY:
-		sl->reoffer_asks = false;
-		sip_session_reply(sl->session, media->kind == LEG_MEDIA_RETRY ? 491 : 488, NULL);
+		if (reoffer_is_met(sl))
+			sip_session_reply(sl->session, media->kind == LEG_MEDIA_RETRY ? 491 : 488, NULL);
 		return;
 	case LEG_MEDIA_ASK: /* a leg of another kind wants an offer: not before it is needed (RFC 3261 14.1) */
 		leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_REFUSED, NULL);
 		return;
+	case LEG_MEDIA_VOID: /* would be a CANCEL too late: a leg of another kind takes its answer as it comes */
 	case LEG_MEDIA_NONE:
 		return;
 	}

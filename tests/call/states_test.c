@@ -179,6 +179,7 @@ static const struct stimulus stimuli[] = {
 	{ LEG_EV_MEDIA, LEG_MEDIA_ASK, "MEDIA{ask}" },
 	{ LEG_EV_MEDIA, LEG_MEDIA_REFUSED, "MEDIA{refused}" },
 	{ LEG_EV_MEDIA, LEG_MEDIA_RETRY, "MEDIA{retry}" },
+	{ LEG_EV_MEDIA, LEG_MEDIA_VOID, "MEDIA{void}" },
 	{ LEG_EV_HELD, LEG_MEDIA_NONE, "HELD" },
 	{ LEG_EV_HELD, LEG_MEDIA_OFFER, "HELD{offer}" },
 	{ LEG_EV_RESUMED, LEG_MEDIA_NONE, "RESUMED" },

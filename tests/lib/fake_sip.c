@@ -163,7 +163,8 @@ void fake_sip_send(struct fake_sip *p, const char *text)
 {
 	tell(p, "->", text);
 	EXPECT(send(p->fd, text, strlen(text), 0) == (ssize_t)strlen(text));
-	pump();
+	if (!p->hasty)
+		pump();
 }
 
 /* Content headers and body are appended, the message is sent and freed. */

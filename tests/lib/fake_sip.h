@@ -19,6 +19,7 @@ struct fake_sip {
 	uint16_t gw_port;
 	char *msg;		/*!< the message received last, "" before the first */
 	bool quiet;		/*!< tells no story */
+	bool hasty;		/*!< what it says is not read before its next word */
 };
 
 /*! Its socket on \a addr:port, to talk to a gateway on gw_addr:gw_port. Ends the test if that does not work. */

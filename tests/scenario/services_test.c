@@ -258,6 +258,63 @@ static void pbx_changes(void)
 	hangs_up();
 }
 
+/* RFC 3261 14.1: what gets no 2xx has not happened */
+static void pbx_takes_back(void)
+{
+	in_call("the PBX cancels a re-INVITE that waits for the gateway: the gateway goes back", MT_TALKING,
+		MEDIA_ANCHORED);
+	mgw_is_silent(true);
+	sip_peer_sends("INVITE", .sdp = SDP("127.0.0.22", "30000", "3", "a=sendonly\r\n"));
+	sip_peer_expects("100");
+	sip_peer_sends("CANCEL");
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	btw("the answer to that one is not taken for this one's");
+	sip_peer_sends("INVITE", .sdp = SDP_FR);
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	mgw_is_silent(false);
+	pass_ms(2000);
+	mgw_heard();
+	sip_peer_expects_nothing();
+	EXPECT(!strstr(shown_call(), "holds"));
+	btw("nothing has happened: a refresh with what counted before");
+	sip_peer_sends("INVITE", .sdp = SDP_FR);
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	mgw_heard();
+	hangs_up();
+
+	in_call("it cancels in the same moment, media direct: the MSC goes back", MO_TALKING, MEDIA_DIRECT);
+	sip_peer_is_hasty(true);
+	sip_peer_sends("INVITE", .sdp = SDP("127.0.0.22", "30000", "3", "a=sendonly\r\n"));
+	sip_peer_sends("CANCEL");
+	sip_peer_is_hasty(false);
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	msc_hears();
+	EXPECT(!strstr(shown_call(), "holds"));
+	hangs_up();
+
+	in_call("it cancels a re-INVITE without an offer in the same moment", MO_TALKING, MEDIA_ANCHORED);
+	sip_peer_is_hasty(true);
+	sip_peer_sends("INVITE");
+	sip_peer_sends("CANCEL");
+	sip_peer_is_hasty(false);
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	btw("both can offer after it");
+	msc_sends(MSC_HOLD_IND);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("200", .sdp = SDP("127.0.0.20", "27760", "3", "a=recvonly\r\n"));
+	sip_peer_expects("ACK");
+	msc_expects(MSC_HOLD_CNF);
+	sip_peer_sends("INVITE", .sdp = SDP_FR);
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	hangs_up();
+}
+
 static void msc_changes(void)
 {
 	in_call("the MSC's address changes in the call (handover), anchored: only the gateway has to know", MO_TALKING,
@@ -300,6 +357,7 @@ int main(void)
 	pbx_holds(MEDIA_ANCHORED, MO_TALKING);
 	pbx_holds(MEDIA_DIRECT, MT_TALKING);
 	pbx_changes();
+	pbx_takes_back();
 	msc_changes();
 	gateway_moves();
 	stage_close();

@@ -37,6 +37,11 @@ void sip_peer_stop(void)
 	fake_sip_close(peer.sip);
 }
 
+void sip_peer_is_hasty(bool hasty)
+{
+	peer.sip->hasty = hasty;
+}
+
 void sip_peer_is_silent(bool silent)
 {
 	peer.silent = silent;
@@ -138,7 +143,8 @@ void sip_peer_say(const char *what, const struct sip_words *w)
 {
 	char extra[256] = "";
 
-	pump();
+	if (!peer.sip->hasty)
+		pump();
 	if (w->to)
 		begin_call(w);
 	if (w->reason)
@@ -153,7 +159,8 @@ void sip_peer_say(const char *what, const struct sip_words *w)
 		fake_call_reply(&peer.call, atoi(what), extra, w->sdp);
 	else
 		say_request(what, w, extra);
-	pump();
+	if (!peer.sip->hasty)
+		pump();
 }
 
 /* ---- what it hears ---- */

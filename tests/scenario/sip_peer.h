@@ -20,6 +20,7 @@ struct sip_words {
 void sip_peer_start(void *ctx, const char *addr, const char *ua_addr); /*!< port 5060 on both */
 void sip_peer_stop(void);
 void sip_peer_is_silent(bool silent);	/*!< hears everything, answers nothing by itself */
+void sip_peer_is_hasty(bool hasty);	/*!< what it says goes out, nobody has looked at it yet */
 
 /*! "INVITE", "ACK", "BYE", ...: a request; "180", "200", ...: the response to the INVITE received last */
 void sip_peer_say(const char *what, const struct sip_words *words);

@@ -55,6 +55,7 @@ enum leg_media_kind {
 	LEG_MEDIA_ASK,		/*!< wants an offer from the other side (a re-INVITE without SDP) */
 	LEG_MEDIA_REFUSED,	/*!< the pending offer or ask is refused: everything stays as it was */
 	LEG_MEDIA_RETRY,	/*!< refused just now, since something else is under way: may be tried again soon */
+	LEG_MEDIA_VOID,		/*!< the answer given last came too late, its offer had been taken back: everything stays as it was before */
 };
 
 /*! Media as legs talk about it: plain SDP. In a posted message sdp is copied; in a delivered one it is borrowed. */

@@ -326,7 +326,7 @@ static void reinvite_done(struct sip_session *s, const struct sip_session_info *
 /* 491: both of us asked at once. Whoever made the Call-ID waits 2.1 to 4 s, the other one up to 2 s (14.1). */
 static void reinvite_glare(struct sip_session *s, const struct sip_session_info *info)
 {
-	unsigned long ms = s->outgoing ? 2100 + 10 * (token_u32() % 191) : 10 * (token_u32() % 201);
+	unsigned long ms = s->outgoing ? 2100 + 10 * (token_u32() % 191) : 10 * (1 + token_u32() % 200);
 
 	if (++s->out->tries >= MAX_REINVITE_TRIES) {
 		reinvite_done(s, info);

@@ -303,8 +303,8 @@ static enum calls_ctr failed_ctr(uint8_t cause)
 /* The caller changed his mind: nothing failed. */
 static bool abandoned(const struct call *call)
 {
-	return !call->answered && !call->by_us && call->released_by == LEG_A && call->cause.value >= CAUSE_NORMAL &&
-	       call->cause.value <= CAUSE_NORMAL_UNSPEC;
+	return !call->answered && !call->by_us && call->released_by == LEG_A && call->cause->value >= CAUSE_NORMAL &&
+	       call->cause->value <= CAUSE_NORMAL_UNSPEC;
 }
 
 static void count_end(const struct call *call)
@@ -314,20 +314,20 @@ static void count_end(const struct call *call)
 	else if (abandoned(call))
 		call_count(call, CALLS_CTR_ABANDONED);
 	else
-		call_count(call, failed_ctr(call->cause.value));
+		call_count(call, failed_ctr(call->cause->value));
 }
 
 /* The one notice of a call that did not go well; an answered call that ends in the normal way is no news. */
 static void log_end(const struct call *call)
 {
-	bool normal = call->answered ? call->cause.value <= CAUSE_NORMAL_UNSPEC : abandoned(call);
+	bool normal = call->answered ? call->cause->value <= CAUSE_NORMAL_UNSPEC : abandoned(call);
 	bool failed = !normal && !call->answered;
 	const char *what = call->answered ? "ended" : failed ? "failed" : "given up";
 	const char *who = call->by_us ? "us" : call->released_by == LEG_A ? "the calling side" : "the called side";
 
 	LOG_CALL(call, normal ? LOGL_INFO : LOGL_NOTICE, "%s: %s in state %s %s %s, cause %u (%s)%s%s\n",
 		 call_parties_str(call), what, call_state_name(call), failed && !call->by_us ? "on" : "by", who,
-		 call->cause.value, cause_name(call->cause.value), call->cause.text[0] ? ": " : "", call->cause.text);
+		 call->cause->value, cause_name(call->cause->value), call->cause->text[0] ? ": " : "", call->cause->text);
 }
 
 /* The end of a call has begun: cause, released_by and by_us are set, the state is still the one it ends in. */

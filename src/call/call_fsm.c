@@ -73,7 +73,7 @@ static void end(struct call *call, const struct cause *cause)
 	int side;
 
 	cmd.cause.value = cause_valid(cause->value);
-	call->cause = cmd.cause;
+	call->cause = talloc_memdup(call, &cmd.cause, sizeof(cmd.cause));
 	call_account_end(call);
 	for (side = LEG_A; side <= LEG_B; side++) {
 		if (call->legs[side])

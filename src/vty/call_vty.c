@@ -171,13 +171,13 @@ DEFUN(show_call, show_call_cmd, "show call <1-4294967295>", SHOW_STR "One call w
 	if (call->answered)
 		vty_out(vty, ", answered %s ago", vty_ago_ms(vty_ms_since(&call->t_answered)));
 	vty_out(vty, "%s", VTY_NEWLINE);
-	if (call->cause.value)
+	if (call->cause)
 		vty_out(vty, "  Ended by %s: cause %u (%s)%s%s%s",
 			call->by_us		     ? "us"
 			: call->released_by == LEG_A ? "side A"
 						     : "side B",
-			call->cause.value, cause_name(call->cause.value), *call->cause.text ? ", " : "",
-			call->cause.text, VTY_NEWLINE);
+			call->cause->value, cause_name(call->cause->value), *call->cause->text ? ", " : "",
+			call->cause->text, VTY_NEWLINE);
 	show_leg(vty, call, LEG_A);
 	show_leg(vty, call, LEG_B);
 	return CMD_SUCCESS;

@@ -66,7 +66,7 @@ struct call {
 	char *target;			/*!< name of the route's target, or of its kind if that has only one */
 	enum media_mode media_mode;
 	bool mt;			/*!< it came from a SIP leg */
-	struct cause cause;		/*!< why it ends; value 0 while it does not */
+	struct cause *cause;		/*!< why it ends; NULL while it does not: that is most of its life */
 	enum leg_side released_by;	/*!< which side ended it, once cause is set; see by_us */
 	bool by_us;			/*!< ended by neither side: time-out, no route, operator, shutdown */
 	struct timespec t_start, t_alerting, t_answered; /*!< CLOCK_MONOTONIC; 0: not yet */

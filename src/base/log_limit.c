@@ -1,7 +1,7 @@
 /* Log lines that somebody else can cause as often as he likes.
  *
- * What happens once is told at once. What happens a thousand times is told once per interval, so that a flood of packets
- * is no flood of log lines; how often it was stays known to the counters. */
+ * What happens once is told at once. What happens a thousand times is told once per interval, so that a flood of
+ * packets is no flood of log lines; how often it was stays known to the counters. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 

@@ -323,7 +323,8 @@ static void refuse_unknown(struct sip_ua *ua, struct sip_msg *req, const struct 
 	more = log_limit_pass(&ua->unknown_limit);
 	if (more) {
 		sip_hostport_buf(buf, sizeof(buf), &from->remote);
-		LOGP(DSIP, LOGL_NOTICE, "%s from %s refused: no peer has this address%s\n", req->method_name, buf, more);
+		LOGP(DSIP, LOGL_NOTICE, "%s from %s refused: no peer has this address%s\n", req->method_name, buf,
+		     more);
 	}
 	if (!ua->refuse_unknown || req->method == SIP_ACK)
 		return;

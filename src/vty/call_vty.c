@@ -99,12 +99,6 @@ static const char *age_str(const struct call *call)
 	return vty_ago_ms(vty_ms_since(call->answered ? &call->t_answered : &call->t_start));
 }
 
-/* What fits into a column; what was cut ends in "..". */
-static const char *fit(const char *str, size_t width)
-{
-	return strlen(str) <= width ? str : talloc_asprintf(OTC_SELECT, "%.*s..", (int)width - 2, str);
-}
-
 /* 80 columns: a number as long as they get (E.164: 15 digits, with "+" 16), and 22 for id and target together */
 #define CALL_ROW	"%*s %-10s %-16s %-16s %-11s %s%s"
 #define WIDTH_NUMBER	16
@@ -113,8 +107,8 @@ static const char *fit(const char *str, size_t width)
 static void show_row(struct vty *vty, int width_id, const struct call *call)
 {
 	vty_out(vty, CALL_ROW, width_id, talloc_asprintf(OTC_SELECT, "%u", call->id), call_state_name(call),
-		fit(calling_str(call), WIDTH_NUMBER), fit(called_str(call), WIDTH_NUMBER), age_str(call),
-		fit(call->target ?: "", WIDTH_ID_TARGET - width_id), VTY_NEWLINE);
+		vty_fit(calling_str(call), WIDTH_NUMBER), vty_fit(called_str(call), WIDTH_NUMBER), age_str(call),
+		vty_fit(call->target ?: "", WIDTH_ID_TARGET - width_id), VTY_NEWLINE);
 }
 
 DEFUN(show_calls, show_calls_cmd, "show calls", SHOW_STR "Calls that exist now, one line each, oldest first\n")
@@ -163,8 +157,9 @@ DEFUN(show_call, show_call_cmd, "show call <1-4294967295>", SHOW_STR "One call w
 	vty_out(vty, "Call %u: %s%s%s", call->id, call_state_name(call), call->parties->emergency ? ", emergency" : "",
 		VTY_NEWLINE);
 	vty_out(vty, "  From %s to %s%s", calling_str(call), called_str(call), VTY_NEWLINE);
-	vty_out(vty, "  Target %s, media %s%s", call->target && *call->target ? call->target : "-",
-		get_value_string(media_mode_names, call->media_mode), VTY_NEWLINE);
+	if (call->target) /* it has a route */
+		vty_out(vty, "  Target %s, media %s%s", call->target,
+			get_value_string(media_mode_names, call->media_mode), VTY_NEWLINE);
 	vty_out(vty, "  Began %s ago", vty_ago_ms(vty_ms_since(&call->t_start)));
 	if (call->t_alerting.tv_sec || call->t_alerting.tv_nsec)
 		vty_out(vty, ", rang %s ago", vty_ago_ms(vty_ms_since(&call->t_alerting)));

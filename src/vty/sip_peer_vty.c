@@ -179,7 +179,7 @@ DEFUN(show_sip_peers, show_sip_peers_cmd, "show sip peer", SHOW_STR "SIP user ag
 	}
 	vty_out(vty, PEER_ROW, "Name", "Address", "Via", "Media", "Calls", "Last answer", VTY_NEWLINE);
 	llist_for_each_entry (peer, sip_ua_peers(vty_gw->ua), entry)
-		vty_out(vty, PEER_ROW, peer->name, peer_addr(peer), "UDP",
+		vty_out(vty, PEER_ROW, vty_fit(peer->name, 16), vty_fit(peer_addr(peer), 28), "UDP",
 			get_value_string(media_mode_names, peer->cfg.media_mode),
 			talloc_asprintf(OTC_SELECT, "%u", peer->n_calls), last_answer(peer), VTY_NEWLINE);
 	return CMD_SUCCESS;
@@ -209,7 +209,7 @@ DEFUN(show_sip_peer, show_sip_peer_cmd, "show sip peer NAME",
 		vty_out(vty, "%% There is no SIP peer '%s'%s", argv[0], VTY_NEWLINE);
 		return CMD_WARNING;
 	}
-	vty_out(vty, "SIP peer %s at %s (UDP)%s%s", peer->name, peer_addr(peer),
+	vty_out(vty, "SIP peer %s%s %s (UDP)%s%s", peer->name, peer->usable ? " at" : ":", peer_addr(peer),
 		is_default && !strcmp(is_default, peer->name) ? ", the default peer" : "", VTY_NEWLINE);
 	vty_out(vty, "  Media: %s; DTMF: %s; domain: %s%s", get_value_string(media_mode_names, peer->cfg.media_mode),
 		get_value_string(sip_dtmf_mode_names, peer->cfg.dtmf), peer->cfg.domain ?: "the addresses",

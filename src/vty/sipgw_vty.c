@@ -154,6 +154,12 @@ void vty_out_counters(struct vty *vty, struct rate_ctr_group *ctrs)
 	}
 }
 
+/*! What of \a str fits into a column; what was cut ends in "..". */
+const char *vty_fit(const char *str, size_t width)
+{
+	return strlen(str) <= width ? str : talloc_asprintf(OTC_SELECT, "%.*s..", (int)width - 2, str);
+}
+
 /*! "192.0.2.1:5060", "[2001:db8::1]:5060"; lives until the next turn of the main loop. */
 const char *vty_hostport(const char *addr, uint16_t port)
 {

@@ -53,6 +53,7 @@ void vty_only_at_start(struct vty *vty);
 void vty_out_wrapped(struct vty *vty, const char *title, const char *text);
 void vty_out_counters(struct vty *vty, struct rate_ctr_group *ctrs);
 
+const char *vty_fit(const char *str, size_t width);
 const char *vty_hostport(const char *addr, uint16_t port);
 const char *vty_ago_ms(uint64_t ms);
 uint64_t vty_ms_since(const struct timespec *then);

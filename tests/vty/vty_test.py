@@ -355,7 +355,7 @@ def links(setup):
 class CallUp:
 	"""A daemon with a call on its way to a peer that says nothing."""
 
-	def __init__(self, setup, polite=True):
+	def __init__(self, setup, polite=True, calling="1001", called="5552222"):
 		self.peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 		self.peer.bind((setup.ip, 5070))
 		self.peer.settimeout(10)
@@ -363,8 +363,8 @@ class CallUp:
 		self.gw = setup.start(setup.minimal(f"sip-peer pbx\n remote {setup.ip} 5070\n media direct\ncall\n default-peer pbx\n"))
 		self.vty = self.gw.vty()
 		wait_for(lambda: "up for" in self.vty.cmd("show mncc"), "the link")
-		self.msc.setup(0x80000001, "1001", "5552222")
-		expect(self.peer.recv(4096).startswith(b"INVITE sip:5552222@"), "no INVITE")
+		self.msc.setup(0x80000001, calling, called)
+		expect(self.peer.recv(4096).startswith(b"INVITE sip:%s@" % called.encode()), "no INVITE")
 
 	def close(self):
 		self.peer.close()
@@ -386,6 +386,22 @@ def calls(setup):
 	wait_for(lambda: c.msc.causes, "the MSC to be told")
 	expect(c.msc.causes[0] == 17, "causes told to the MSC: %s" % c.msc.causes)
 	c.gw.end()
+	c.close()
+
+
+@test
+def columns(setup):
+	"""What is shown fits into 80 columns, however long numbers, names and addresses are."""
+	c = CallUp(setup, calling="49987654321098765432109876543210", called="12345678901234567890123456789012")
+	c.vty.cmds("enable\nconfigure terminal\nsip-peer a-peer-with-a-very-long-name-indeed\nremote 2001:db8:1234:5678:9abc:def0:1234:5678 5099\nend")
+	for command in ("show calls", "show call 1", "show mncc", "show mgw", "show mgw default", "show sip", "show sip peer"):
+		for line in c.vty.cmd(command).splitlines():
+			expect(len(line) <= 80, "%s: %d columns:\n%s" % (command, len(line), line))
+	shown = c.vty.cmd("show calls")
+	expect(" 49987654321098.. 12345678901234.. " in shown, "numbers that were cut:\n" + shown)
+	shown = c.vty.cmd("show call 1")
+	expect("From 49987654321098765432109876543210 to 12345678901234567890123456789012\n" in shown, "numbers in full:\n" + shown)
+	c.gw.kill()
 	c.close()
 
 

@@ -199,6 +199,18 @@ def mo_dtmf(b):
 	finish(b)
 
 
+@test
+def mo_hold(b):
+	"""The phone holds and retrieves the call: a re-INVITE each, whose outcome it is told."""
+	b.mgw()
+	pbx = b.sipp("pbx", sipp.REINVITED, "-m", 1)
+	b.gateway()
+	t = totals(b, b.msc("--mo", 1, "--hold", 4, "--hold-retrieve"))
+	expect_totals(t, answered=1, hold_ok=1, hold_rej=0, retrieve_ok=1, retrieve_rej=0, cause_16=1)
+	expect(pbx.wait(20) == 0, "the call went wrong at the PBX:\n" + open_error(b, "pbx"))
+	finish(b)
+
+
 # ---- calls to phones (MT)
 
 def mt_call(b, steps, behaviour, n=1, hangup=None, called="1001", to=GW, **kw):
@@ -248,6 +260,16 @@ def mt_phone_hangs_up(b):
 	b.mgw()
 	b.gateway()
 	expect_totals(mt_call(b, sipp.CALLS_UNTIL_BYE, "answer", hangup=1), answered=1)
+	finish(b)
+
+
+@test
+def mt_held(b):
+	"""The PBX holds the call and takes it back: its offers are answered by recvonly and sendrecv, audio flows again."""
+	b.mgw()
+	b.gateway()
+	t = mt_call(b, sipp.CALLS_HOLDS, "answer")
+	expect_totals(t, answered=1, unexpected=0, rtp_bad=(0, 4), rtp_echo=(70, 200))
 	finish(b)
 
 

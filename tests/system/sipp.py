@@ -35,14 +35,17 @@ def _send(text, retrans, extra=""):
 	return "<send%s%s><![CDATA[\n%s\n]]></send>" % (' retrans="500"' if retrans else "", extra, text)
 
 
-def recv(what, optional=False, **attributes):
-	"""A request (by name) or a response (by number)."""
+def recv(what, optional=False, check=None, **attributes):
+	"""A request (by name) or a response (by number); the call fails if `check' is not found in its body."""
 	kind = "response" if isinstance(what, int) else "request"
 	if optional:
 		attributes["optional"] = "true"
 	if what == "INVITE" or what == 200:
 		attributes["rrs"] = "true"
-	return "<recv %s=\"%s\"%s/>" % (kind, what, "".join(' %s="%s"' % a for a in attributes.items()))
+	head = "<recv %s=\"%s\"%s" % (kind, what, "".join(' %s="%s"' % a for a in attributes.items()))
+	if not check:
+		return head + "/>"
+	return head + '><action><ereg regexp="%s" search_in="body" check_it="true" assign_to="9"/></action></recv>' % check
 
 
 def reply(status, phrase="Whatever", body=None, extra="", tag="[pid]s[call_number]"):
@@ -103,7 +106,11 @@ def linger(ms=4000):
 
 
 def xml(steps):
-	return '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="steps">\n%s\n</scenario>\n' % "\n".join(steps)
+	text = "\n".join(steps)
+	seen = sorted(set(v for v in ("1", "9") if 'assign_to="%s"' % v in text))
+	if seen:  # sipp refuses variables that nobody reads
+		text += '\n<Reference variables="%s"/>' % ",".join(seen)
+	return '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="steps">\n%s\n</scenario>\n' % text
 
 
 ANSWERS = [recv("INVITE"), reply(180), reply(200, body=sdp()), recv("ACK", rtd="true"), recv("BYE"), reply_in_dialog(), linger()]
@@ -119,6 +126,15 @@ RINGS_UNTIL_CANCEL = [recv("INVITE"), reply(180), recv("CANCEL"), reply(200, tag
 		      reply(487, "Request Terminated").replace("[last_CSeq:]", "CSeq: [cseq] INVITE"), recv("ACK"), linger(500)]
 CALLS = [invite(body=sdp()), recv(100, optional=True), recv(180, optional=True), recv(183, optional=True), recv(200),
 	 request("ACK", 1, retrans=False), pause(3000), request("BYE", 2), recv(200)]
+REINVITED = [recv_invite(), reply(180), reply(200, body=sdp()), recv("ACK"),
+	     recv("INVITE"), reply(200, body=sdp(direction="recvonly", version=2), tag=None), recv("ACK"),
+	     recv("INVITE"), reply(200, body=sdp(version=3), tag=None), recv("ACK"), recv("BYE"), reply_in_dialog(), linger()]
+CALLS_HOLDS = [invite(body=sdp()), recv(100, optional=True), recv(180, optional=True), recv(183, optional=True), recv(200),
+	       request("ACK", 1, retrans=False), pause(1000),
+	       request("INVITE", 2, body=sdp(direction="sendonly", version=2)), recv(100, optional=True), recv(200, check="a=recvonly"),
+	       request("ACK", 2, retrans=False), pause(1000),
+	       request("INVITE", 3, body=sdp(version=3)), recv(100, optional=True), recv(200, check="a=sendrecv"),
+	       request("ACK", 3, retrans=False), pause(1000), request("BYE", 4), recv(200)]
 CALLS_UNTIL_BYE = [invite(body=sdp()), recv(100, optional=True), recv(180, optional=True), recv(183, optional=True), recv(200),
 		   request("ACK", 1, retrans=False), recv("BYE"), reply_in_dialog(), linger()]
 CALLS_CANCELS = [invite(body=sdp()), recv(100), recv(180), pause(500),

@@ -278,8 +278,8 @@ call
 	def wait_mncc_up(self):
 		wait_for(lambda: re.search(r"^MNCC link.*: UP\b", self.vty("show mncc"), re.M | re.I), "the MNCC link is up")
 
-	def wait_mgw_up(self):
-		wait_for(lambda: re.search(r"^[^:]*default.*\bUP\b", self.vty("show mgw"), re.M | re.I), "the media gateway is up")
+	def wait_mgw(self, state):
+		wait_for(lambda: re.search(r"^[^:]*default.*\b%s\b" % state, self.vty("show mgw"), re.M | re.I), "the media gateway is " + state)
 
 	def mgw_endpoints_in_use(self):
 		"""Endpoints of osmo-mgw that hold a connection, as osmo-mgw itself counts them."""

@@ -70,7 +70,7 @@ def mo_audio(b, media):
 	b.sipp("pbx", sipp.ANSWERS)
 	b.gateway(media=media)
 	t = totals(b, b.msc("--mo", 1, "--hold", 3, "--rtp"))
-	expect_totals(t, answered=1, unexpected=0, rtp_bad=(0, 2), rtp_rx=(120, 160), rtp_echo=(120, 160))
+	expect_totals(t, answered=1, unexpected=0, rtp_bad=(0, 2), rtp_rx=(75, 160), rtp_echo=(75, 160))
 	finish(b)
 
 
@@ -105,7 +105,7 @@ def mo_ipv6(b):
 	b.mgw()
 	pbx = b.sipp("pbx", sipp.ANSWERS, "-m", 1, ip="::1", port=5062, media_ip=PEER_IP)
 	b.gateway(peer=("::1", 5062), extra="sip\n bind ::1 5060\n")
-	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 2, "--rtp")), answered=1, rtp_bad=(0, 2), rtp_echo=(70, 120))
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 2, "--rtp")), answered=1, rtp_bad=(0, 2), rtp_echo=(50, 120))
 	expect(pbx.wait(20) == 0, "the call went wrong at the PBX:\n" + open_error(b, "pbx"))
 	finish(b)
 
@@ -181,7 +181,7 @@ def mo_no_mgw(b):
 	b.sipp("pbx", sipp.ANSWERS)
 	expect_totals(totals(b, b.msc("--mo", 1, name="without")), answered=0, failed=1)
 	b.mgw()
-	b.wait_mgw_up()
+	b.wait_mgw("up")
 	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1)), answered=1)
 	finish(b)
 
@@ -228,7 +228,7 @@ def mt_audio(b, media):
 	b.mgw()
 	b.gateway(media=media)
 	t = mt_call(b, sipp.CALLS, "answer")
-	expect_totals(t, answered=1, unexpected=0, rtp_bad=(0, 2), rtp_echo=(110, 200))
+	expect_totals(t, answered=1, unexpected=0, rtp_bad=(0, 2), rtp_echo=(75, 200))
 	finish(b)
 
 
@@ -250,7 +250,7 @@ def mt_phone_answers_first(b):
 	b.mgw()
 	b.gateway()
 	t = mt_call(b, sipp.CALLS, "answer-first")
-	expect_totals(t, answered=1, unexpected=0, rtp_bad=(0, 2), rtp_echo=(100, 200))
+	expect_totals(t, answered=1, unexpected=0, rtp_bad=(0, 2), rtp_echo=(75, 200))
 	finish(b)
 
 
@@ -269,7 +269,7 @@ def mt_held(b):
 	b.mgw()
 	b.gateway()
 	t = mt_call(b, sipp.CALLS_HOLDS, "answer")
-	expect_totals(t, answered=1, unexpected=0, rtp_bad=(0, 4), rtp_echo=(70, 200))
+	expect_totals(t, answered=1, unexpected=0, rtp_bad=(0, 4), rtp_echo=(50, 200))
 	finish(b)
 
 
@@ -315,7 +315,8 @@ def lossy(b, loss):
 	b.relay((RELAY_IP, 2427), (MGW_IP, 2427), loss)
 	b.relay((RELAY_IP, 5060), (PEER_IP, 5060), loss)
 	b.sipp("pbx", sipp.ANSWERS_LOSSY, contact=RELAY_IP + ":5060")
-	b.gateway(mgw=(RELAY_IP, 2427), peer=(RELAY_IP, 5060))
+	# T-MAX of RFC 3435: with 12 s one command in 20,000 would be given up at 10 %
+	b.gateway(mgw=(RELAY_IP, 2427), peer=(RELAY_IP, 5060), extra="timer mgcp X3 20000\n")
 	player = b.msc("--mo", 60, "--rate", 10, "--hold", 2)
 	t = totals(b, player, 120)
 	expect_totals(t, mo_placed=60, answered=60, unexpected=0)
@@ -348,12 +349,12 @@ def mgw_restarts(b):
 	player = b.msc("--mo", 1, "--hold", 60, "--story")
 	player.wait_output("SETUP_COMPL_IND")
 	mgw.end(signal.SIGKILL)
-	time.sleep(4)  # long enough for the gateway to be found dead; a restart within the keep-alive interval is another test
+	b.wait_mgw("down")
 	b.mgw()
 	t = totals(b, player)
 	expect_totals(t, answered=1)
 	expect("0" not in t["causes"], "cause 0")
-	b.wait_mgw_up()
+	b.wait_mgw("up")
 	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1, name="second")), answered=1)
 	finish(b)
 
@@ -460,7 +461,7 @@ def kamailio_mo(b):
 	b.kamailio()
 	pbx = b.sipp("pbx", sipp.ANSWERS)
 	b.gateway(peer=(PROXY_IP, 5060))
-	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 2, "--rtp")), answered=1, rtp_bad=(0, 2), rtp_echo=(70, 120))
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 2, "--rtp")), answered=1, rtp_bad=(0, 2), rtp_echo=(50, 120))
 	pbx.end()
 	pbx = b.sipp("pbx2", sipp.ANSWERS_HANGS_UP, "-m", 1)
 	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 30)), answered=1)
@@ -497,7 +498,7 @@ def baresip_answers(b):
 	b.gateway(peer=phone.ADDR)
 	player = b.msc("--mo", 1, "--hold", 4, "--rtp")
 	note = baresip_talks(b, phone)
-	expect_totals(totals(b, player), answered=1, rtp_rx=(120, 260))
+	expect_totals(totals(b, player), answered=1, rtp_rx=(75, 260))
 	finish(b)
 	return note
 
@@ -513,7 +514,7 @@ def baresip_calls(b):
 	phone.cmd("dial", "sip:1001@" + GW_IP)
 	note = baresip_talks(b, phone)
 	phone.cmd("hangup")
-	expect_totals(totals(b, player), answered=1, rtp_rx=(90, 220))
+	expect_totals(totals(b, player), answered=1, rtp_rx=(75, 220))
 	finish(b)
 	return note
 

@@ -463,13 +463,3 @@ const struct sip_flow *sip_trx_flow(const struct sip_trx *trx)
 	memcpy(&flow.remote.u, &trx->remote, sizeof(trx->remote));
 	return &flow;
 }
-
-enum sip_method sip_trx_method(const struct sip_trx *trx)
-{
-	return trx->method;
-}
-
-const char *sip_trx_state_name(const struct sip_trx *trx)
-{
-	return trx_state_names[trx->state];
-}

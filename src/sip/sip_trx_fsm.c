@@ -27,7 +27,7 @@
 
 static const char *const kind_names[_TRX_KIND_COUNT] = { "client", "client", "server", "server" };
 
-const char *const trx_state_names[_TRX_STATE_COUNT] = {
+static const char *const trx_state_names[_TRX_STATE_COUNT] = {
 	[TRX_ST_IGNORE] = "?",
 	[TRX_ST_TRYING] = "TRYING",
 	[TRX_ST_PROCEEDING] = "PROCEEDING",

@@ -120,7 +120,6 @@ bool trx_event(struct sip_trx *trx, enum trx_event event, struct trx_input *in);
 void trx_cancel(struct sip_trx *trx);
 void trx_timer_cb_retrans(void *data);
 void trx_timer_cb_timeout(void *data);
-extern const char *const trx_state_names[_TRX_STATE_COUNT];
 
 /* sip_trx_msg.c: all return static memory, good until the next of them is called; -EMSGSIZE if it does not fit */
 int trx_msg_ack(const char **out, const struct sip_trx *invite, const struct sip_msg *resp);

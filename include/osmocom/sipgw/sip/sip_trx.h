@@ -87,5 +87,3 @@ void sip_trx_detach(struct sip_trx *trx);
 void sip_trx_attach(struct sip_trx *trx, const struct sip_trx_ops *ops, void *user); /*!< become its user, or hand it to another one */
 /*! Where responses go (RFC 3261 18.2.2, RFC 3581), or requests went. In static memory, until the next call. */
 const struct sip_flow *sip_trx_flow(const struct sip_trx *trx);
-enum sip_method sip_trx_method(const struct sip_trx *trx);
-const char *sip_trx_state_name(const struct sip_trx *trx);

@@ -72,7 +72,7 @@ static bool deliver(void *data, const struct dispatch_item *item)
 	struct leg *leg = call ? call->legs[item->side] : NULL;
 
 	osmo_stat_item_set(stat_item(calls, CALLS_STAT_QUEUE), dispatch_depth(calls->dispatch));
-	if (!leg) {
+	if (!leg || leg->serial != item->serial) {
 		rate_ctr_inc(rate_ctr_group_get_ctr(calls->ctrs, CALLS_CTR_DISPATCH_STALE));
 		return false;
 	}
@@ -194,6 +194,7 @@ void call_add_leg(struct call *call, enum leg_side side, struct leg *leg)
 	leg->dispatch = call->calls->dispatch;
 	leg->call_id = call->id;
 	leg->side = side;
+	leg->serial = call->next_serial[side]++;
 	leg->released = false;
 	call->legs[side] = leg;
 }

@@ -42,7 +42,10 @@ static char side_letter(enum leg_side side)
 
 static void post_cmd(struct call *call, enum leg_side side, const struct leg_cmd *cmd)
 {
-	dispatch_post_cmd(call->calls->dispatch, call->id, side, cmd);
+	const struct leg *leg = call->legs[side];
+
+	if (leg)
+		dispatch_post_cmd(call->calls->dispatch, call->id, side, leg->serial, cmd);
 }
 
 static void post_media(struct call *call, enum leg_side side, enum leg_cmd_type type, struct leg_media media)
@@ -108,9 +111,9 @@ static void on_released(struct call *call, enum leg_side side, const struct leg_
 {
 	call_drop_leg(call, side);
 	if (side == LEG_B && !call->answered)
-		target_failed(call, &ev->cause);
+		target_failed(call, &ev->released.cause);
 	else
-		end_by_side(call, side, &ev->cause);
+		end_by_side(call, side, &ev->released.cause);
 }
 
 /*
@@ -323,6 +326,11 @@ static void on_dtmf(struct call *call, enum leg_side side, const struct leg_even
 	post_cmd(call, leg_other_side(side), &(struct leg_cmd){ .type = LEG_CMD_DTMF, .dtmf = ev->dtmf });
 }
 
+static void on_dtmf_result(struct call *call, enum leg_side side, const struct leg_event *ev)
+{
+	post_cmd(call, leg_other_side(side), &(struct leg_cmd){ .type = LEG_CMD_DTMF_RESULT, .dtmf = ev->dtmf });
+}
+
 /* What is done about an event. In which state and from which side it may come is said by the state table below. */
 /* clang-format off */
 static void (*const handlers[_NUM_LEG_EVENTS])(struct call *call, enum leg_side side, const struct leg_event *ev) = {
@@ -336,6 +344,7 @@ static void (*const handlers[_NUM_LEG_EVENTS])(struct call *call, enum leg_side 
 	[LEG_EV_HELD] = on_media,
 	[LEG_EV_RESUMED] = on_media,
 	[LEG_EV_DTMF] = on_dtmf,
+	[LEG_EV_DTMF_RESULT] = on_dtmf_result,
 	[LEG_EV_RELEASED] = on_released,
 };
 /* clang-format on */
@@ -435,7 +444,8 @@ static void cleanup(struct osmo_fsm_inst *fi, enum osmo_fsm_term_cause cause)
 #define EVENTS_SETUP (B(PROCEEDING) | B(ALERTING) | B(PROGRESS) | B(ANSWERED) | B(CONNECTED) | A(MEDIA) | B(MEDIA))
 /* once it has answered: the path is there, and one of both may use it before the other has confirmed */
 #define EVENTS_TALK                                                                                                    \
-	(B(CONNECTED) | A(MEDIA) | B(MEDIA) | A(HELD) | B(HELD) | A(RESUMED) | B(RESUMED) | A(DTMF) | B(DTMF))
+	(B(CONNECTED) | A(MEDIA) | B(MEDIA) | A(HELD) | B(HELD) | A(RESUMED) | B(RESUMED) | A(DTMF) | B(DTMF) | \
+	 A(DTMF_RESULT) | B(DTMF_RESULT))
 
 static const struct osmo_fsm_state states[] = {
 	[CALL_ST_IDLE] = {
@@ -497,6 +507,7 @@ static const struct value_string event_names[] = {
 	NAME(HELD),
 	NAME(RESUMED),
 	NAME(DTMF),
+	NAME(DTMF_RESULT),
 	NAME(RELEASED),
 #undef NAME
 	{ CALL_EV_RELEASE, "RELEASE" },

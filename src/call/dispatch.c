@@ -117,16 +117,22 @@ static void post(struct dispatch *d, struct dispatch_item *draft)
 	turn_later(&d->task);
 }
 
-void dispatch_post_event(struct dispatch *d, uint32_t call_id, enum leg_side side, const struct leg_event *ev)
+void dispatch_post_event(struct dispatch *d, uint32_t call_id, enum leg_side side, uint8_t serial,
+			 const struct leg_event *ev)
 {
-	struct dispatch_item draft = { .call_id = call_id, .side = side, .dir = DISPATCH_EVENT, .ev = *ev };
+	struct dispatch_item draft = {
+		.call_id = call_id, .side = side, .serial = serial, .dir = DISPATCH_EVENT, .ev = *ev
+	};
 
 	post(d, &draft);
 }
 
-void dispatch_post_cmd(struct dispatch *d, uint32_t call_id, enum leg_side side, const struct leg_cmd *cmd)
+void dispatch_post_cmd(struct dispatch *d, uint32_t call_id, enum leg_side side, uint8_t serial,
+		       const struct leg_cmd *cmd)
 {
-	struct dispatch_item draft = { .call_id = call_id, .side = side, .dir = DISPATCH_CMD, .cmd = *cmd };
+	struct dispatch_item draft = {
+		.call_id = call_id, .side = side, .serial = serial, .dir = DISPATCH_CMD, .cmd = *cmd
+	};
 
 	post(d, &draft);
 }
@@ -181,10 +187,14 @@ static int payload_to_str_buf(char *buf, size_t len, const struct dispatch_item 
 			       ? snprintf(buf, len, "%s", "")
 			       : snprintf(buf, len, "{%s}", get_value_string(leg_media_kind_names, media->kind));
 	if (event ? item->ev.type == LEG_EV_RELEASED : item->cmd.type == LEG_CMD_RELEASE)
-		return snprintf(buf, len, "{%u}", event ? item->ev.cause.value : item->cmd.cause.value);
+		return snprintf(buf, len, "{%u}", event ? item->ev.released.cause.value : item->cmd.cause.value);
 	if (event ? item->ev.type == LEG_EV_DTMF : item->cmd.type == LEG_CMD_DTMF) {
 		const struct leg_dtmf *dtmf = event ? &item->ev.dtmf : &item->cmd.dtmf;
 		return snprintf(buf, len, "{%c %s}", dtmf->key, dtmf->start ? "start" : "stop");
+	}
+	if (event ? item->ev.type == LEG_EV_DTMF_RESULT : item->cmd.type == LEG_CMD_DTMF_RESULT) {
+		const struct leg_dtmf *dtmf = event ? &item->ev.dtmf : &item->cmd.dtmf;
+		return snprintf(buf, len, "{%c %s}", dtmf->key, dtmf->accepted ? "accepted" : "refused");
 	}
 	return snprintf(buf, len, "%s", "");
 }

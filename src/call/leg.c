@@ -12,6 +12,7 @@ const struct value_string leg_event_names[] = { { LEG_EV_SETUP, "SETUP" },	 { LE
 						{ LEG_EV_ANSWERED, "ANSWERED" }, { LEG_EV_CONNECTED, "CONNECTED" },
 						{ LEG_EV_MEDIA, "MEDIA" },	 { LEG_EV_HELD, "HELD" },
 						{ LEG_EV_RESUMED, "RESUMED" },	 { LEG_EV_DTMF, "DTMF" },
+						{ LEG_EV_DTMF_RESULT, "DTMF_RESULT" },
 						{ LEG_EV_RELEASED, "RELEASED" }, {} };
 
 const struct value_string leg_cmd_names[] = { { LEG_CMD_SETUP, "SETUP" },
@@ -23,6 +24,7 @@ const struct value_string leg_cmd_names[] = { { LEG_CMD_SETUP, "SETUP" },
 					      { LEG_CMD_HOLD, "HOLD" },
 					      { LEG_CMD_RESUME, "RESUME" },
 					      { LEG_CMD_DTMF, "DTMF" },
+					      { LEG_CMD_DTMF_RESULT, "DTMF_RESULT" },
 					      { LEG_CMD_RELEASE, "RELEASE" },
 					      {} };
 
@@ -77,7 +79,7 @@ void leg_post(struct leg *leg, const struct leg_event *ev)
 		return;
 	}
 	leg->released = ev->type == LEG_EV_RELEASED;
-	dispatch_post_event(leg->dispatch, leg->call_id, leg->side, ev);
+	dispatch_post_event(leg->dispatch, leg->call_id, leg->side, leg->serial, ev);
 }
 
 void leg_post_type(struct leg *leg, enum leg_event_type type)
@@ -97,10 +99,15 @@ void leg_post_media(struct leg *leg, enum leg_event_type type, enum leg_media_ki
 	leg_post(leg, &ev);
 }
 
+void leg_post_ended(struct leg *leg, const struct leg_released *released)
+{
+	struct leg_event ev = { .type = LEG_EV_RELEASED, .released = *released };
+
+	ev.released.cause.value = cause_valid(released->cause.value);
+	leg_post(leg, &ev);
+}
+
 void leg_post_released(struct leg *leg, const struct cause *cause)
 {
-	struct leg_event ev = { .type = LEG_EV_RELEASED, .cause = *cause };
-
-	ev.cause.value = cause_valid(cause->value);
-	leg_post(leg, &ev);
+	leg_post_ended(leg, &(struct leg_released){ .cause = *cause });
 }

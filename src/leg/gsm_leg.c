@@ -395,6 +395,8 @@ static void kind_handle(struct leg *leg, const struct leg_cmd *cmd)
 		GSM_CTR(gl, GSM_CTR_DTMF_TO_PHONE);
 		LOG_GSM(gl, LOGL_DEBUG, "key %c cannot be sent to the phone\n", cmd->dtmf.key);
 		return;
+	case LEG_CMD_DTMF_RESULT:
+		return;
 	case LEG_CMD_RELEASE:
 		gsm_leg_release(gl, &cmd->cause);
 		return;
@@ -407,6 +409,11 @@ static void kind_handle(struct leg *leg, const struct leg_cmd *cmd)
 static int kind_media_mode(const struct leg_kind *kind, const char *target)
 {
 	return MEDIA_ANCHORED;
+}
+
+static const char *kind_target(const struct leg *leg)
+{
+	return "";
 }
 
 static int kind_to_str_buf(char *buf, size_t len, const struct leg *leg)
@@ -430,6 +437,7 @@ const struct leg_kind *gsm_leg_kind_alloc(void *ctx, const struct gsm_leg_env *e
 			.alloc = kind_alloc,
 			.handle = kind_handle,
 			.media_mode = kind_media_mode,
+			.target = kind_target,
 			.to_str_buf = kind_to_str_buf,
 			.priv = &k->env,
 		},

@@ -48,7 +48,15 @@ struct sip_peer *sip_peer_alloc(struct sip_ua *ua, const char *name)
 	*peer = (struct sip_peer){
 		.ua = ua,
 		.name = talloc_strdup(peer, name),
-		.cfg = { .remote_port = 5060, .transport = SIP_TP_UDP, .dtmf = SIP_DTMF_INFO_RELAY },
+		.cfg = {
+			.remote_port = 5060,
+			.transport = SIP_TP_UDP,
+			.dtmf = SIP_DTMF_INFO_RELAY,
+			.rel100 = SIP_USE_SUPPORTED,
+			.session_timer = SIP_USE_SUPPORTED,
+			.session_expires_s = 1800,
+			.min_se_s = 90,
+		},
 		.ctrs = rate_ctr_group_alloc(peer, &peer_ctrg_desc, next_idx++),
 	};
 	if (!peer->name || !peer->ctrs) {
@@ -81,11 +89,11 @@ int sip_peer_apply(struct sip_peer *peer)
 
 	peer->usable = false;
 	peer->remote = (struct osmo_sockaddr){};
-	if (!cfg->remote_addr)
+	if (!cfg->remote_host)
 		return 0;
-	if (inet_pton(AF_INET, cfg->remote_addr, &peer->remote.u.sin.sin_addr) == 1)
+	if (inet_pton(AF_INET, cfg->remote_host, &peer->remote.u.sin.sin_addr) == 1)
 		peer->remote.u.sin.sin_family = AF_INET;
-	else if (inet_pton(AF_INET6, cfg->remote_addr, &peer->remote.u.sin6.sin6_addr) == 1)
+	else if (inet_pton(AF_INET6, cfg->remote_host, &peer->remote.u.sin6.sin6_addr) == 1)
 		peer->remote.u.sin6.sin6_family = AF_INET6;
 	else
 		return -EINVAL;

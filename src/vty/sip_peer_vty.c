@@ -22,6 +22,11 @@
 
 #define PEER_STR "SIP peer: a PBX, proxy or provider that calls go to and come from\n"
 
+/* What else there is to set about a peer, one file each */
+static const struct sip_peer_vty_part *const parts[] = {
+	&sip_peer_vty_media,
+};
+
 static struct cmd_node sip_peer_node = { SIP_PEER_NODE, "%s(config-sip-peer)# ", 1 };
 
 DEFUN(cfg_sip_peer, cfg_sip_peer_cmd, "sip-peer NAME", PEER_STR "Name of it\n")
@@ -67,7 +72,7 @@ DEFUN(cfg_peer_remote, cfg_peer_remote_cmd, "remote ADDR [<1-65535>]",
 
 	if (!vty_arg_is_ip(vty, argv[0]))
 		return CMD_WARNING;
-	osmo_talloc_replace_string(peer, &peer->cfg.remote_addr, argv[0]);
+	osmo_talloc_replace_string(peer, &peer->cfg.remote_host, argv[0]);
 	peer->cfg.remote_port = argc > 1 ? atoi(argv[1]) : SIP_DEFAULT_PORT;
 	return apply(vty);
 }
@@ -77,27 +82,6 @@ DEFUN(cfg_peer_transport, cfg_peer_transport_cmd, "transport (udp)", "How SIP me
 	struct sip_peer *peer = vty->index;
 
 	peer->cfg.transport = SIP_TP_UDP;
-	return apply(vty);
-}
-
-DEFUN(cfg_peer_media, cfg_peer_media_cmd, "media (anchored|direct)",
-      "Where the RTP of calls with this peer goes\n"
-      "Through our media gateway: the GSM core and the peer need no route to each other (default)\n"
-      "Straight between the GSM core and the peer; no media gateway is used\n")
-{
-	struct sip_peer *peer = vty->index;
-
-	peer->cfg.media_mode = get_string_value(media_mode_names, argv[0]);
-	return apply(vty);
-}
-
-DEFUN(cfg_peer_dtmf, cfg_peer_dtmf_cmd, "dtmf (info|info-dtmf|none)",
-      "How keys that are pressed on the phone are told to the peer\n"
-      "INFO with application/dtmf-relay (default)\nINFO with application/dtmf\nNot at all\n")
-{
-	struct sip_peer *peer = vty->index;
-
-	peer->cfg.dtmf = get_string_value(sip_dtmf_mode_names, argv[0]);
 	return apply(vty);
 }
 
@@ -122,23 +106,18 @@ DEFUN(cfg_peer_no_domain, cfg_peer_no_domain_cmd, "no domain", NO_STR "The addre
 
 VTY_EXPECT(remote_expect, "remote ADDR VALUE", "Where the peer is\nIPv4 or IPv6 address\nPort\n", "a port, 1 to 65535");
 VTY_EXPECT(transport_expect, "transport VALUE", "How SIP messages travel\nTransport\n", "udp");
-VTY_EXPECT(media_expect, "media VALUE", "Where the RTP of calls with this peer goes\nMode\n", "anchored or direct");
-VTY_EXPECT(dtmf_expect, "dtmf VALUE", "How keys that are pressed on the phone are told to the peer\nMode\n",
-	   "info, info-dtmf or none");
-
 static void write_one(struct vty *vty, const struct sip_peer *peer)
 {
 	const struct sip_peer_cfg *cfg = &peer->cfg;
+	unsigned int i;
 
 	vty_out(vty, "sip-peer %s%s", peer->name, VTY_NEWLINE);
-	if (cfg->remote_addr)
-		vty_out(vty, " remote %s %u%s", cfg->remote_addr, cfg->remote_port, VTY_NEWLINE);
-	if (cfg->media_mode != MEDIA_ANCHORED)
-		vty_out(vty, " media %s%s", get_value_string(media_mode_names, cfg->media_mode), VTY_NEWLINE);
-	if (cfg->dtmf != SIP_DTMF_INFO_RELAY)
-		vty_out(vty, " dtmf %s%s", get_value_string(sip_dtmf_mode_names, cfg->dtmf), VTY_NEWLINE);
+	if (cfg->remote_host)
+		vty_out(vty, " remote %s %u%s", cfg->remote_host, cfg->remote_port, VTY_NEWLINE);
 	if (cfg->domain)
 		vty_out(vty, " domain %s%s", cfg->domain, VTY_NEWLINE);
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		parts[i]->write(vty, peer);
 }
 
 static int write_peers(struct vty *vty)
@@ -162,9 +141,9 @@ static const char *last_answer(const struct sip_peer *peer)
 
 static const char *peer_addr(const struct sip_peer *peer)
 {
-	if (!peer->cfg.remote_addr)
+	if (!peer->cfg.remote_host)
 		return "no address yet";
-	return vty_hostport(peer->cfg.remote_addr, peer->cfg.remote_port);
+	return vty_hostport(peer->cfg.remote_host, peer->cfg.remote_port);
 }
 
 #define PEER_ROW "%-16s %-28s %-4s %-9s %5s  %s%s"
@@ -204,6 +183,7 @@ DEFUN(show_sip_peer, show_sip_peer_cmd, "show sip peer NAME",
 {
 	const struct sip_peer *peer = sip_peer_find(vty_gw->ua, argv[0]);
 	const char *is_default = vty_gw->calls->routes.default_peer;
+	unsigned int i;
 
 	if (!peer) {
 		vty_out(vty, "%% There is no SIP peer '%s'%s", argv[0], VTY_NEWLINE);
@@ -211,9 +191,9 @@ DEFUN(show_sip_peer, show_sip_peer_cmd, "show sip peer NAME",
 	}
 	vty_out(vty, "SIP peer %s%s %s (UDP)%s%s", peer->name, peer->usable ? " at" : ":", peer_addr(peer),
 		is_default && !strcmp(is_default, peer->name) ? ", the default peer" : "", VTY_NEWLINE);
-	vty_out(vty, "  Media: %s; DTMF: %s; domain: %s%s", get_value_string(media_mode_names, peer->cfg.media_mode),
-		get_value_string(sip_dtmf_mode_names, peer->cfg.dtmf), peer->cfg.domain ?: "the addresses",
-		VTY_NEWLINE);
+	vty_out(vty, "  Domain: %s%s", peer->cfg.domain ?: "the addresses", VTY_NEWLINE);
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		parts[i]->show(vty, peer);
 	vty_out(vty, "  Calls: %u; last answer to a call of ours: %s%s", peer->n_calls, last_answer(peer), VTY_NEWLINE);
 	show_advice(vty, peer);
 	vty_out_counters(vty, peer->ctrs);
@@ -222,6 +202,8 @@ DEFUN(show_sip_peer, show_sip_peer_cmd, "show sip peer NAME",
 
 void sip_peer_vty_init(void)
 {
+	unsigned int i;
+
 	install_element_ve(&show_sip_peers_cmd);
 	install_element_ve(&show_sip_peer_cmd);
 
@@ -232,10 +214,8 @@ void sip_peer_vty_init(void)
 	install_element(SIP_PEER_NODE, &remote_expect.cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_transport_cmd);
 	install_element(SIP_PEER_NODE, &transport_expect.cmd);
-	install_element(SIP_PEER_NODE, &cfg_peer_media_cmd);
-	install_element(SIP_PEER_NODE, &media_expect.cmd);
-	install_element(SIP_PEER_NODE, &cfg_peer_dtmf_cmd);
-	install_element(SIP_PEER_NODE, &dtmf_expect.cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_domain_cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_no_domain_cmd);
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		parts[i]->init();
 }

@@ -32,6 +32,17 @@ void sip_vty_init(void);
 void sip_peer_vty_init(void);
 void call_vty_init(void);
 
+struct sip_peer;
+
+/* A part of what there is to set about a SIP peer, in node sip-peer: each in a file of its own, listed in sip_peer_vty.c. */
+struct sip_peer_vty_part {
+	void (*init)(void);	/* install its commands */
+	void (*write)(struct vty *vty, const struct sip_peer *peer); /* configuration lines, indented by one, that differ from the defaults */
+	void (*show)(struct vty *vty, const struct sip_peer *peer); /* lines of "show sip peer NAME", indented by two */
+};
+
+extern const struct sip_peer_vty_part sip_peer_vty_media;
+
 /* libosmovty answers a value that fits no command with "Unknown command". A command of this kind stands beside the real one, hidden, with a
  * plain VALUE in place of the last argument: it is taken only when the real one does not match, and says what would have been right. */
 struct vty_expect {

@@ -402,9 +402,9 @@ static void test_ids(void)
 	EXPECT(!call_find(calls, 0) && !call_find(calls, 3));
 
 	btw("messages for calls and legs that do not exist are counted and dropped");
-	dispatch_post_event(calls->dispatch, 3, LEG_A, &(struct leg_event){ .type = LEG_EV_ALERTING });
-	dispatch_post_cmd(calls->dispatch, 3, LEG_A, &(struct leg_cmd){ .type = LEG_CMD_PROCEED });
-	dispatch_post_event(calls->dispatch, 1, LEG_B, &(struct leg_event){ .type = LEG_EV_ALERTING });
+	dispatch_post_event(calls->dispatch, 3, LEG_A, 0, &(struct leg_event){ .type = LEG_EV_ALERTING });
+	dispatch_post_cmd(calls->dispatch, 3, LEG_A, 0, &(struct leg_cmd){ .type = LEG_CMD_PROCEED });
+	dispatch_post_event(calls->dispatch, 1, LEG_B, 0, &(struct leg_event){ .type = LEG_EV_ALERTING });
 	pump();
 	fake_leg_released(first->legs[LEG_A], 16);
 	fake_leg_released(last->legs[LEG_A], 16);

@@ -35,14 +35,14 @@ static bool deliver(void *data, const struct dispatch_item *item)
 	}
 	if (chain) {
 		chain--;
-		dispatch_post_cmd(d, item->call_id, LEG_B, &(struct leg_cmd){ .type = LEG_CMD_PROCEED });
+		dispatch_post_cmd(d, item->call_id, LEG_B, 0, &(struct leg_cmd){ .type = LEG_CMD_PROCEED });
 	}
 	return item->call_id != 404;
 }
 
 static void post_type(uint32_t call_id, enum leg_event_type type)
 {
-	dispatch_post_event(d, call_id, LEG_A, &(struct leg_event){ .type = type });
+	dispatch_post_event(d, call_id, LEG_A, 0, &(struct leg_event){ .type = type });
 }
 
 static void test_order(void)
@@ -50,7 +50,7 @@ static void test_order(void)
 	btw("posting delivers nothing; the main loop does, in the order of posting");
 	post_type(1, LEG_EV_PROCEEDING);
 	post_type(2, LEG_EV_ALERTING);
-	dispatch_post_cmd(d, 1, LEG_B, &(struct leg_cmd){ .type = LEG_CMD_RELEASE, .cause = CAUSE(16) });
+	dispatch_post_cmd(d, 1, LEG_B, 0, &(struct leg_cmd){ .type = LEG_CMD_RELEASE, .cause = CAUSE(16) });
 	post_type(1, LEG_EV_CONNECTED);
 	EXPECT(n_delivered == 0);
 	EXPECT(dispatch_depth(d) == 4);
@@ -77,9 +77,9 @@ static void test_ownership(void)
 	struct leg_cmd answer = { .type = LEG_CMD_ANSWER, .answered = { .media = { LEG_MEDIA_ANSWER, sdp } } };
 
 	btw("an item owns what it carries: the poster's memory may go");
-	dispatch_post_event(d, 5, LEG_A, &setup);
-	dispatch_post_cmd(d, 5, LEG_B, &cmd);
-	dispatch_post_cmd(d, 5, LEG_A, &answer);
+	dispatch_post_event(d, 5, LEG_A, 0, &setup);
+	dispatch_post_cmd(d, 5, LEG_B, 0, &cmd);
+	dispatch_post_cmd(d, 5, LEG_A, 0, &answer);
 	memset(sdp, 'X', sizeof(sdp) - 1);
 	memset(&parties, 'X', sizeof(parties));
 	pump();
@@ -93,17 +93,17 @@ static void test_media(void)
 
 	btw("SDP goes with an offer and an answer only, and these do not go without");
 	for (i = 0; i < 4; i++) {
-		dispatch_post_event(d, 6, LEG_B,
+		dispatch_post_event(d, 6, LEG_B, 0,
 				    &(struct leg_event){ .type = LEG_EV_MEDIA, .media = { kinds[i], "v=0" } });
-		dispatch_post_event(d, 6, LEG_B,
+		dispatch_post_event(d, 6, LEG_B, 0,
 				    &(struct leg_event){ .type = LEG_EV_MEDIA, .media = { kinds[i], NULL } });
 	}
 	pump();
 
 	btw("words for the rest");
-	dispatch_post_event(d, 6, LEG_A,
+	dispatch_post_event(d, 6, LEG_A, 0,
 			    &(struct leg_event){ .type = LEG_EV_DTMF, .dtmf = { .key = '#', .start = true } });
-	dispatch_post_event(d, 6, LEG_A, &(struct leg_event){ .type = LEG_EV_RELEASED, .cause = CAUSE(17) });
+	dispatch_post_event(d, 6, LEG_A, 0, &(struct leg_event){ .type = LEG_EV_RELEASED, .released = { .cause = CAUSE(17) } });
 	pump();
 }
 

@@ -67,7 +67,7 @@ static void post(enum leg_side side, enum leg_event_type type, enum leg_media_ki
 		ev.dtmf = (struct leg_dtmf){ .key = '1', .start = true };
 		break;
 	case LEG_EV_RELEASED:
-		ev.cause = CAUSE(16);
+		ev.released.cause = CAUSE(16);
 		break;
 	default:
 		ev.media = media;
@@ -77,7 +77,7 @@ static void post(enum leg_side side, enum leg_event_type type, enum leg_media_ki
 	if (call && call->legs[side])
 		leg_post(call->legs[side], &ev);
 	else
-		dispatch_post_event(calls->dispatch, call_id, side, &ev);
+		dispatch_post_event(calls->dispatch, call_id, side, 0, &ev);
 }
 
 static void settle(void)

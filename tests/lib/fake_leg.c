@@ -108,6 +108,11 @@ static int to_str_buf(char *buf, size_t len, const struct leg *leg)
 	return snprintf(buf, len, "fake %s leg", leg->kind->name);
 }
 
+static const char *target_of(const struct leg *leg)
+{
+	return "";
+}
+
 void fake_kind_init(struct fake_kind *kind, const char *name)
 {
 	*kind = (struct fake_kind){
@@ -116,6 +121,7 @@ void fake_kind_init(struct fake_kind *kind, const char *name)
 			.alloc = alloc_b,
 			.handle = handle,
 			.media_mode = media_mode,
+			.target = target_of,
 			.to_str_buf = to_str_buf,
 		},
 		.mode = MEDIA_ANCHORED,

@@ -74,8 +74,8 @@ static void configure(const char *net, uint16_t mgw_port)
 	mgw_cfg(mgw)->remote_port = mgw_port;
 	sip_peer_start(s.ctx, pbx_addr, ua_addr);
 	s.pbx = sip_peer_alloc(s.ua, "pbx");
-	talloc_free(s.pbx->cfg.remote_addr);
-	s.pbx->cfg.remote_addr = talloc_strdup(s.pbx, pbx_addr);
+	talloc_free(s.pbx->cfg.remote_host);
+	s.pbx->cfg.remote_host = talloc_strdup(s.pbx, pbx_addr);
 	EXPECT(sip_peer_apply(s.pbx) == 0);
 	EXPECT(sip_ua_bind_add(s.ua, ua_addr, 5060) == 0);
 	EXPECT(sip_ua_start(s.ua, &why) == 0);

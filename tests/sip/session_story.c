@@ -107,7 +107,7 @@ void stage_set(const char *name, const char *net)
 	stage.ua = sip_ua_alloc(stage.ctx, &ua_ops);
 	EXPECT(sip_ua_bind_add(stage.ua, ua_addr, 5060) == 0);
 	stage.peer = sip_peer_alloc(stage.ua, "pbx");
-	stage.peer->cfg.remote_addr = talloc_strdup(stage.peer, pbx_addr);
+	stage.peer->cfg.remote_host = talloc_strdup(stage.peer, pbx_addr);
 	EXPECT(sip_peer_apply(stage.peer) == 0);
 	if (sip_ua_start(stage.ua, &why) < 0)
 		printf("%s\n", why);

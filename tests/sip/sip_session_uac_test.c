@@ -444,15 +444,15 @@ static void test_peer_goes(void)
 	btw("a peer without address cannot be called, nor one whose address no socket reaches");
 	stage.peer = sip_peer_alloc(stage.ua, "pbx");
 	EXPECT(!sip_session_invite(stage.ua, stage.peer, &inv, &story_ops, &stage));
-	stage.peer->cfg.remote_addr = talloc_strdup(stage.peer, "::1");
+	stage.peer->cfg.remote_host = talloc_strdup(stage.peer, "::1");
 	EXPECT(sip_peer_apply(stage.peer) == 0);
 	EXPECT(!sip_session_invite(stage.ua, stage.peer, &inv, &story_ops, &stage));
 }
 
 static void test_stop_in_call(void)
 {
-	talloc_free(stage.peer->cfg.remote_addr);
-	stage.peer->cfg.remote_addr = talloc_strdup(stage.peer, "127.0.51.2");
+	talloc_free(stage.peer->cfg.remote_host);
+	stage.peer->cfg.remote_host = talloc_strdup(stage.peer, "127.0.51.2");
 	EXPECT(sip_peer_apply(stage.peer) == 0);
 	btw("SIP is stopped in a call: the user is told, and the peer");
 	talking();

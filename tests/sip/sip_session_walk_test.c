@@ -250,7 +250,7 @@ int main(int argc, char **argv)
 	EXPECT(sip_ua_bind_add(stage.ua, "127.0.55.1", 5060) == 0);
 	EXPECT(sip_ua_start(stage.ua, &why) == 0);
 	peer = stage.peer = sip_peer_alloc(stage.ua, "pbx");
-	peer->cfg.remote_addr = talloc_strdup(peer, "127.0.55.2");
+	peer->cfg.remote_host = talloc_strdup(peer, "127.0.55.2");
 	EXPECT(sip_peer_apply(peer) == 0);
 	stage.pbx = fake_sip_open(stage.ctx, "pbx", "127.0.55.2", 5060, "127.0.55.1", 5060);
 	stage.pbx->quiet = true;

@@ -336,14 +336,14 @@ static void test_start(void)
 	peer = sip_peer_alloc(second, "a");
 	EXPECT(sip_peer_find(second, "a") == peer && !sip_peer_find(second, "b"));
 	EXPECT(!peer->usable && peer->cfg.remote_port == 5060);
-	peer->cfg.remote_addr = talloc_strdup(peer, "nonsense");
+	peer->cfg.remote_host = talloc_strdup(peer, "nonsense");
 	EXPECT(sip_peer_apply(peer) == -EINVAL);
-	peer->cfg.remote_addr = talloc_strdup(peer, "127.0.54.1");
+	peer->cfg.remote_host = talloc_strdup(peer, "127.0.54.1");
 	EXPECT(sip_peer_apply(peer) == 0);
 	{
 		struct sip_peer *same_ip = sip_peer_alloc(second, "b");
 		struct osmo_sockaddr addr = peer->remote;
-		same_ip->cfg.remote_addr = talloc_strdup(same_ip, "127.0.54.1");
+		same_ip->cfg.remote_host = talloc_strdup(same_ip, "127.0.54.1");
 		same_ip->cfg.remote_port = 5070;
 		EXPECT(sip_peer_apply(same_ip) == 0);
 		EXPECT(sip_peer_by_addr(second, &addr) == peer);
@@ -370,7 +370,7 @@ static void test_ipv6(void)
 	EXPECT(sip_ua_bind_add(six, "::1", 25055) == 0);
 	EXPECT(sip_ua_start(six, &why) == 0);
 	peer = sip_peer_alloc(six, "six");
-	peer->cfg.remote_addr = talloc_strdup(peer, "::1");
+	peer->cfg.remote_host = talloc_strdup(peer, "::1");
 	peer->cfg.remote_port = 25056;
 	EXPECT(sip_peer_apply(peer) == 0);
 	phone = fake_sip_open(stage.ctx, "six", "::1", 25056, "::1", 25055);

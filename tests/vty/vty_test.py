@@ -305,9 +305,11 @@ def show(setup):
 @test
 def config(setup):
 	"""Every command of the configuration, set and shown, at run time."""
-	d = setup.start(setup.minimal())
-	run_transcript(setup, d.vty(), "config.vty")
-	d.end()
+	for name in sorted(os.listdir(SRC)):
+		if name.startswith("config") and name.endswith(".vty"):
+			d = setup.start(setup.minimal())
+			run_transcript(setup, d.vty(), name)
+			d.end()
 
 
 @test
@@ -451,7 +453,12 @@ timer mgcp X7 3000
 @test
 def roundtrip(setup):
 	"""The configuration written to a file and read again is the same; so is the minimal one."""
-	for more in (FULL.format(ip=setup.ip), ""):
+	full = FULL
+	for name in sorted(os.listdir(SRC)):
+		if name.startswith("full") and name.endswith(".cfg"):
+			with open(os.path.join(SRC, name), encoding="utf-8") as f:
+				full += f.read()
+	for more in (full.format(ip=setup.ip, dir=setup.dir), ""):
 		written = []
 		config_text = setup.minimal(more)
 		for i in range(2):

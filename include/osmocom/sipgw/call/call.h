@@ -62,6 +62,7 @@ struct call {
 	struct llist_head entry;	/*!< in calls->list, oldest first */
 	struct osmo_fsm_inst *fi;
 	struct leg *legs[2];		/*!< by enum leg_side; NULL: not yet, or ended */
+	uint8_t next_serial[2];		/*!< by enum leg_side: serial number of the next leg there */
 	struct call_parties *parties;	/*!< as they came; rewritten when the route is looked up */
 	char *target;			/*!< name of the route's target, or of its kind if that has only one */
 	enum media_mode media_mode;

@@ -64,6 +64,16 @@ struct leg_media {
 	const char *sdp;	/*!< NULL unless OFFER or ANSWER */
 };
 
+/*! Why a call was passed on (RFC 5806 diversion-reason; 3GPP TS 24.008 10.5.4.21b). */
+enum divert_reason {
+	DIVERT_UNKNOWN,
+	DIVERT_BUSY,
+	DIVERT_NO_ANSWER,
+	DIVERT_UNCONDITIONAL,
+	DIVERT_NOT_REACHABLE,
+	DIVERT_DEFLECTION,
+};
+
 /*! Who calls whom. */
 struct call_parties {
 	struct number called;
@@ -71,6 +81,10 @@ struct call_parties {
 	struct number redirecting;
 	char calling_name[64];	/*!< display name, UTF-8, "" if none */
 	char imsi[16];		/*!< of the GSM subscriber, "" if not known */
+	char imei[17];		/*!< of the GSM phone, "" if not known */
+	char gcr[33];		/*!< Global Call Reference (3GPP TS 29.205) as hex digits, "" if none */
+	char cell[24];		/*!< where the GSM phone is: cgi-3gpp of RFC 7315 5.4, "" if not known */
+	uint8_t divert_reason;	/*!< enum divert_reason, why \a redirecting passed the call on */
 	bool emergency;
 };
 
@@ -84,7 +98,8 @@ enum leg_event_type {
 	LEG_EV_MEDIA,		/*!< media changed, or answer to a LEG_CMD_MEDIA, _HOLD, _RESUME */
 	LEG_EV_HELD,		/*!< the party put the call on hold; media: OFFER or NONE */
 	LEG_EV_RESUMED,		/*!< the party took it back; media: OFFER or NONE */
-	LEG_EV_DTMF,		/*!< the party pressed or released a key */
+	LEG_EV_DTMF,		/*!< the party pressed or released a key; with start: met by one DTMF_RESULT */
+	LEG_EV_DTMF_RESULT,	/*!< can the key of a LEG_CMD_DTMF with start be delivered? */
 	LEG_EV_RELEASED,	/*!< the leg has ended */
 	_NUM_LEG_EVENTS
 };
@@ -99,6 +114,7 @@ enum leg_cmd_type {
 	LEG_CMD_HOLD,		/*!< the far side put the call on hold */
 	LEG_CMD_RESUME,		/*!< the far side took it back */
 	LEG_CMD_DTMF,		/*!< the far side pressed or released a key */
+	LEG_CMD_DTMF_RESULT,	/*!< what became of the key of a LEG_EV_DTMF with start */
 	LEG_CMD_RELEASE,	/*!< end */
 	_NUM_LEG_CMDS
 };
@@ -112,6 +128,7 @@ struct leg_setup {
 	const struct call_parties *parties; /*!< copied when posted */
 	struct leg_media media;		/*!< the offer, or NONE (late offer) */
 	enum media_mode media_mode;	/*!< how media of this call goes */
+	bool others;			/*!< command: other targets are left to try, so a way that is dead is to be given up soon */
 };
 
 struct leg_answered {
@@ -123,6 +140,15 @@ struct leg_dtmf {
 	char key;		/*!< 0-9 * # A-D */
 	bool start;		/*!< pressed; else released */
 	uint16_t duration_ms;	/*!< with start: length if known beforehand; with release: how long it was; 0: not known */
+	bool accepted;		/*!< DTMF_RESULT: it is, or will be, delivered */
+};
+
+/*! How a leg ended. */
+struct leg_released {
+	struct cause cause;
+	bool way_failed;	/*!< the way to the party failed, not the party: another target may be tried (RFC 3263 4.3) */
+	struct number redirect;	/*!< the party asks to call this number instead (a 3xx), given if so */
+	char redirect_target[32]; /*!< at this target of the same kind; "": wherever the route leads */
 };
 
 /*! An event or a command: which one is said by where it stands. */
@@ -132,8 +158,8 @@ struct leg_event {
 		struct leg_setup setup;		/*!< SETUP */
 		struct leg_media media;		/*!< ALERTING, PROGRESS, MEDIA, HELD, RESUMED */
 		struct leg_answered answered;	/*!< ANSWERED */
-		struct leg_dtmf dtmf;		/*!< DTMF */
-		struct cause cause;		/*!< RELEASED */
+		struct leg_dtmf dtmf;		/*!< DTMF, DTMF_RESULT */
+		struct leg_released released;	/*!< RELEASED */
 	};
 };
 
@@ -143,7 +169,7 @@ struct leg_cmd {
 		struct leg_setup setup;		/*!< SETUP */
 		struct leg_media media;		/*!< ALERT, PROGRESS, MEDIA, HOLD, RESUME */
 		struct leg_answered answered;	/*!< ANSWER */
-		struct leg_dtmf dtmf;		/*!< DTMF */
+		struct leg_dtmf dtmf;		/*!< DTMF, DTMF_RESULT */
 		struct cause cause;		/*!< RELEASE */
 	};
 };
@@ -159,6 +185,8 @@ struct leg_kind {
 	void (*handle)(struct leg *leg, const struct leg_cmd *cmd);
 	/*! Media mode that calls to and from \a target have; -ENOENT when there is no such target. */
 	int (*media_mode)(const struct leg_kind *kind, const char *target);
+	/*! Name of the target that a leg came from or goes to, for routes, rules and records; "" for kinds that have only one. Valid until the leg is freed. */
+	const char *(*target)(const struct leg *leg);
 	/*! One line for the operator: state, identifiers on the wire, media. Returns like snprintf. */
 	int (*to_str_buf)(char *buf, size_t len, const struct leg *leg);
 
@@ -172,6 +200,7 @@ struct leg {
 	struct dispatch *dispatch;
 	uint32_t call_id;
 	enum leg_side side;
+	uint8_t serial;		/*!< of all legs that stood on this side of the call; given by the call */
 	bool released;		/*!< RELEASED was posted */
 };
 
@@ -180,6 +209,7 @@ void leg_post(struct leg *leg, const struct leg_event *ev);
 void leg_post_type(struct leg *leg, enum leg_event_type type);	/*!< an event that says nothing more (media: NONE) */
 void leg_post_media(struct leg *leg, enum leg_event_type type, enum leg_media_kind kind, const char *sdp);
 void leg_post_released(struct leg *leg, const struct cause *cause); /*!< the last one; \a cause is made valid if it is not */
+void leg_post_ended(struct leg *leg, const struct leg_released *released); /*!< the same with all there is to say */
 
 /*! What a message says about media; NULL for types that say nothing. */
 const struct leg_media *leg_event_media(const struct leg_event *ev);

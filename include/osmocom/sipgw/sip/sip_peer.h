@@ -27,14 +27,63 @@ enum sip_dtmf_mode {
 
 extern const struct value_string sip_dtmf_mode_names[];
 
-/*! Set by the VTY, effective for the next call. */
+/*! How the caller is named to the peer besides From. */
+enum sip_identity_mode {
+	SIP_IDENTITY_PAI,	/*!< P-Asserted-Identity (RFC 3325) */
+	SIP_IDENTITY_PPI,	/*!< P-Preferred-Identity */
+	SIP_IDENTITY_RPID,	/*!< Remote-Party-ID */
+	SIP_IDENTITY_FROM,	/*!< From alone */
+};
+
+/*! Use of an extension with this peer. */
+enum sip_use {
+	SIP_USE_OFF,		/*!< never */
+	SIP_USE_SUPPORTED,	/*!< if the other side wants it */
+	SIP_USE_REQUIRED,	/*!< demanded */
+};
+
+extern const struct value_string sip_identity_mode_names[];
+extern const struct value_string sip_use_names[];
+
+#define SIP_PEER_MAX_CODECS 12
+
+/*! Set by the VTY, one file per part (src/vty/sip_peer_*_vty.c); effective for the next call. Strings are talloc children of the peer, NULL if not set. */
 struct sip_peer_cfg {
-	char *remote_addr;	/*!< IP address; NULL: not configured yet */
-	uint16_t remote_port;	/*!< default 5060 */
+	/* where it is (sip_peer.c, sip_resolve.c) */
+	char *remote_host;	/*!< IP address or name; NULL: not configured yet */
+	uint16_t remote_port;	/*!< 0: by SRV, or the transport's default (RFC 3263) */
 	int transport;		/*!< enum sip_transport_id */
+	char *domain;		/*!< host part of From, To and Request-URI; NULL: the addresses */
+	/* health (sip_health.c) */
+	uint16_t options_interval_s; /*!< OPTIONS keep-alive; 0: none */
+	/* network (sip_tx.c) */
+	char *local_addr;	/*!< which of our bound addresses to use; NULL: the first that fits */
+	char *advertise_addr;	/*!< what to say in Via and Contact instead of our own address */
+	uint16_t advertise_port; /*!< 0: as bound */
+	bool nat;		/*!< requests in a dialog go where its messages really come from */
+	/* TLS (sip_tls.c) */
+	char *tls_name;		/*!< name that the certificate has to have; NULL: remote_host */
+	bool tls_no_verify;
+	/* who we are to it, who it is to us (sip_auth.c, sip_reg.c) */
+	char *auth_user, *auth_secret; /*!< credentials of ours; the secret is the password, or with auth_ha1 the HA1 */
+	bool auth_ha1;
+	bool challenge;		/*!< demand digest authentication of its requests, with the same credentials */
+	/* identity (sip_identity.c) */
+	bool trusted;		/*!< RFC 3325: identities are believed, and told also when they are private */
+	int identity;		/*!< enum sip_identity_mode */
+	/* admission (sip_limit.c); 0: no limit */
+	uint32_t max_calls;
+	uint16_t max_calls_per_s;
+	/* dialog features (sip_session*.c) */
+	int rel100;		/*!< enum sip_use: reliable provisional responses (RFC 3262) */
+	int session_timer;	/*!< enum sip_use (RFC 4028) */
+	uint32_t session_expires_s, min_se_s;
+	bool refer;		/*!< accept blind transfers within the configured peers */
+	/* calls (src/leg/) */
 	int media_mode;		/*!< enum media_mode of the calls; default anchored */
 	int dtmf;		/*!< enum sip_dtmf_mode */
-	char *domain;		/*!< host part of From, To and Request-URI; NULL: the addresses */
+	bool no_early_media;	/*!< ringing is told by a bare 180 */
+	uint8_t codecs[SIP_PEER_MAX_CODECS]; /*!< enum sdp_codec_id in order of preference, 0 ends it; empty: all that the other side has */
 };
 
 struct sip_peer {

@@ -21,6 +21,18 @@ struct sip_invite {
 	const char *calling_name;	/*!< display name, "" if none */
 	bool calling_anonymous;		/*!< From is (to be) anonymous@anonymous.invalid, or Privacy asks for it (RFC 3323): then users may be given */
 	const char *sdp;		/*!< NULL: no offer in the INVITE */
+
+	/* Identity (RFC 3325, 3323, 5806). Incoming: only if the peer is trusted, else NULL. Outgoing: what the caller knows; what of it is said and in
+	 * which headers depends on the peer's settings. NULL or 0: not there. */
+	const char *asserted_user, *asserted_name; /*!< P-Asserted-Identity, or Remote-Party-ID */
+	const char *diverting_user;	/*!< Diversion: who passed the call on */
+	bool diverting_private;		/*!< he does not want to be shown */
+	uint8_t divert_reason;		/*!< index into sip_divert_reasons[] (sip_identity.c), same order as enum divert_reason */
+	const char *gcr;		/*!< X-Global-Call-Ref */
+	const char *access_info;	/*!< P-Access-Network-Info */
+	const char *urn;		/*!< "urn:service:sos": becomes, or came as, the Request-URI */
+	bool emergency;			/*!< exempt from every limit */
+	bool others;			/*!< outgoing: other targets are left to try, a dead way is to be given up soon */
 };
 
 /*! What a callback is told. Strings are borrowed, NULL if not there. */
@@ -30,6 +42,10 @@ struct sip_session_info {
 	const char *sdp;	/*!< body if it is application/sdp */
 	const char *text;	/*!< Warning text or reason phrase */
 	const char *content_type, *body; /*!< info() */
+	const char *connected_user, *connected_name; /*!< who is at the other end, as a trusted peer asserts it in a response or request */
+	bool way_failed;	/*!< ended(): the way failed, not the called party; another target may be tried (RFC 3263 4.3) */
+	const char *redirect_user; /*!< ended() after a 3xx: user part of the Contact to be called instead */
+	struct sip_peer *redirect_peer; /*!< the configured peer that this Contact is at; NULL: none, then redirect_user is to be routed anew */
 };
 
 /*! Callbacks. They come from received messages and timers; sip_session_end() inside is allowed. */
@@ -64,6 +80,8 @@ void sip_session_set_user(struct sip_session *s, const struct sip_session_ops *o
 
 int sip_session_provisional(struct sip_session *s, uint16_t status, const char *sdp);	/*!< UAS: 180, 183 */
 int sip_session_answer(struct sip_session *s, const char *sdp);				/*!< UAS: 200 */
+/*! UAS: who answers, told in 180, 183 and 200 as the peer's settings say (RFC 3325). Copied. */
+void sip_session_set_connected(struct sip_session *s, const char *user, const char *name);
 int sip_session_reply(struct sip_session *s, uint16_t status, const char *sdp);		/*!< to the pending reoffer() */
 /*! The outcome is told by reanswered(). -EAGAIN: a re-INVITE is pending either way, nothing is sent and told; -EINVAL: not confirmed, or no SDP. */
 int sip_session_reinvite(struct sip_session *s, const char *sdp);

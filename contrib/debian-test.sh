@@ -34,12 +34,12 @@ cp -r "$work/tree/contrib/debian" "$work/tree/debian"
 deb=$(echo "$work"/osmo-sipgw_*.deb)
 
 say "lintian"
-lintian --fail-on error --no-tag-display-limit "$work"/osmo-sipgw_*.changes
+lintian --fail-on error --tag-display-limit 0 "$work"/osmo-sipgw_*.changes
 
 say "a fresh Debian"
 release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 mirror=$(sed -nE 's/^(deb|URIs:) *(\[[^]]*\] *)?(https?:[^ ]+).*/\3/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-	grep -v security | head -n 1)
+	grep -v security | head -n 1 || true)
 $sudo debootstrap --variant=minbase "$release" "$root" "${mirror:-http://deb.debian.org/debian}" >"$work/debootstrap.log" 2>&1 ||
 	{ tail -n 20 "$work/debootstrap.log"; exit 1; }
 $sudo cp "$deb" "$root/tmp/"

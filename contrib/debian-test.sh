@@ -1,21 +1,22 @@
 #!/bin/bash
 # The Debian package as its user meets it: built, checked by lintian, installed into a fresh Debian, started, removed.
 #
-# usage: debian-test.sh [DIRECTORY]    works in DIRECTORY (default: a temporary one); needs root for the fresh Debian
+# usage: debian-test.sh TARBALL [DIRECTORY]    TARBALL is what "make dist" made; works in DIRECTORY (default: a temporary one); needs root for the
+# fresh Debian
 #
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright (C) 2026 the osmo-sipgw authors
 set -euo pipefail
-src=$(cd "$(dirname "$0")/.." && pwd)
-work=${1:-$(mktemp -d /tmp/osmo-sipgw-debian-XXXXXX)}
+tarball=$1
+work=${2:-$(mktemp -d /tmp/osmo-sipgw-debian-XXXXXX)}
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
 root=$work/root
-keep=$#
+keep=${2:-}
 
 cleanup() {
 	$sudo umount "$root/proc" 2>/dev/null || true
-	[ "$keep" -gt 0 ] || $sudo rm -rf "$work"
+	[ -n "$keep" ] || $sudo rm -rf "$work"
 }
 trap cleanup EXIT
 
@@ -24,17 +25,22 @@ say() {
 }
 
 say "build"
-version=$(sed -n 's/^AC_INIT(\[osmo-sipgw\], \[\([^]]*\)\].*/\1/p' "$src/configure.ac")
+version=$(basename "$tarball" .tar.xz | sed 's/.*-//')
 rm -rf "$work/tree"
 mkdir -p "$work/tree"
-git -C "$src" archive HEAD | tar -x -C "$work/tree"
-tar -C "$work" --transform "s,^tree,osmo-sipgw-$version," -cJf "$work/osmo-sipgw_$version.orig.tar.xz" tree
+tar -xf "$tarball" -C "$work/tree" --strip-components=1
+cp "$tarball" "$work/osmo-sipgw_$version.orig.tar.xz"
 cp -r "$work/tree/contrib/debian" "$work/tree/debian"
 (cd "$work/tree" && dpkg-buildpackage -us -uc -j"$(nproc)") >"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log"; exit 1; }
 deb=$(echo "$work"/osmo-sipgw_*.deb)
 
 say "lintian"
 lintian --fail-on error --tag-display-limit 0 "$work"/osmo-sipgw_*.changes
+
+if ! $sudo unshare -n chroot / true 2>/dev/null; then
+	echo "no chroot and no network namespace here: the package was built and checked, not installed"
+	exit 0
+fi
 
 say "a fresh Debian"
 release=$(. /etc/os-release && echo "$VERSION_CODENAME")
@@ -49,7 +55,7 @@ for f in /etc/apt/apt.conf.d/*[Pp]roxy* /etc/apt/apt.conf; do
 done
 printf '#!/bin/sh\nexit 101\n' | $sudo tee "$root/usr/sbin/policy-rc.d" >/dev/null
 $sudo chmod +x "$root/usr/sbin/policy-rc.d"
-$sudo mount -t proc proc "$root/proc"
+$sudo mount -t proc proc "$root/proc" 2>/dev/null || true
 
 in_root() {
 	$sudo chroot "$root" env DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"

@@ -91,6 +91,7 @@ system_tests
 
 say "release"
 step "make distcheck" make -s -C "$work/release" distcheck DISTCHECK_CONFIGURE_FLAGS="--enable-werror"
+step "Debian package" "$src/contrib/debian-test.sh" "$(echo "$work"/release/osmo-sipgw-*.tar.xz)" "$work/debian"
 
 say "fuzz targets, ${FUZZ_SECONDS:-60} s each"
 if step "clang, libFuzzer" configured fuzz --enable-fuzz --enable-sanitize CC=clang; then

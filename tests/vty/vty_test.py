@@ -496,6 +496,39 @@ def example(setup, cfg="../../osmo-sipgw.cfg"):
 	d.end()
 
 
+OLD_CONFIG = """! osmo-sip-connector
+log stderr
+ logging level sip error
+ logging level app notice
+line vty
+ no login
+ bind {ip} 4256
+app
+ use-imsi
+mncc
+ socket-path {dir}/mncc
+sip
+ local {ip} 5062
+ remote 192.0.2.10 5064
+ sofia-sip log-level 0
+"""
+
+
+@test
+def convert(setup):
+	"""A configuration of osmo-sip-connector, converted, is one of ours and means the same."""
+	old = setup.write("osmo-sip-connector.cfg", OLD_CONFIG.format(ip=setup.ip, dir=setup.dir))
+	script = os.path.join(SRC, "../../contrib/osmo-sip-connector-convert.py")
+	new = subprocess.run([sys.executable, script, old], check=True, stdout=subprocess.PIPE, universal_newlines=True).stdout
+	expect("! sip / sofia-sip log-level 0" in new, "what is lost is not said:\n" + new)
+	d = setup.start(new)
+	running = d.vty().cmds("enable\nshow running-config")
+	for line in (f" socket-path {setup.dir}/mncc", f" bind {setup.ip} 5062", " remote 192.0.2.10 5064", " media direct", " default-peer pbx",
+		     " mt-identity imsi", " logging level main notice", " logging level sip error"):
+		expect(line in running.splitlines(), "'%s' is not in:\n%s" % (line, running))
+	d.end()
+
+
 # a configuration, and what the one line has to say about it
 BAD = (
 	("nonsense\n", "osmo-sipgw.cfg:1: 'nonsense': there is no such command here"),

@@ -33,6 +33,8 @@
 #define SIP_MAX_FORKS	 8  /* dialogs of one INVITE that are remembered */
 #define SIP_MAX_INFOS	 16 /* INFOs of ours that wait for a response, in one session */
 
+struct sip_request; /* sip_request.h */
+
 /* ---- where to send ---- */
 
 /*! A flow without the 128 bytes of a struct osmo_sockaddr. */
@@ -130,7 +132,7 @@ struct sip_fork {
 /*! Our INVITE or re-INVITE, until its final response. */
 struct sip_uac_invite {
 	struct sip_session *s;
-	struct sip_trx *trx;	      /*!< NULL while waiting to try again after a 491 */
+	struct sip_request *req;      /*!< NULL while waiting to try again after a 491 */
 	struct osmo_timer_list timer; /*!< until then; or the longest wait for the final response after a CANCEL */
 	unsigned int tries;
 	char sdp[]; /*!< of a re-INVITE, to try again */
@@ -153,7 +155,7 @@ struct sip_uas_invite {
 struct sip_info_req {
 	struct llist_head entry;
 	struct sip_session *s;
-	struct sip_trx *trx;
+	struct sip_request *req;
 };
 
 struct sip_session {
@@ -166,7 +168,7 @@ struct sip_session {
 	void *data;
 	struct sip_uac_invite *out; /*!< NULL when none is pending */
 	struct sip_uas_invite *in;  /*!< NULL when none is pending */
-	struct sip_trx *bye;
+	struct sip_request *bye;
 	struct llist_head forks;
 	struct llist_head infos;
 	struct sip_dialog dlg; /*!< of a UAC: only local parts and the first target until the 2xx */
@@ -257,6 +259,7 @@ struct sip_ua {
 	struct llist_head binds;
 	struct llist_head peers;
 	struct llist_head sessions;
+	struct llist_head requests; /*!< sip_request.c */
 	unsigned int n_sessions;
 	unsigned int max_sessions;
 	bool refuse_unknown; /*!< 403 to requests from unknown sources; else no answer at all */

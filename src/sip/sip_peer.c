@@ -14,6 +14,7 @@
 #include <osmocom/sipgw/base/log.h>
 
 #include "sip_internal.h"
+#include "sip_request.h"
 
 const struct value_string sip_dtmf_mode_names[] = {
 	{ SIP_DTMF_INFO_RELAY, "info" }, { SIP_DTMF_INFO, "info-dtmf" }, { SIP_DTMF_NONE, "none" }, {}
@@ -78,6 +79,7 @@ void sip_peer_free(struct sip_peer *peer)
 		if (s->peer == peer)
 			s->peer = NULL;
 	}
+	sip_request_forget_peer(peer->ua, peer);
 	llist_del(&peer->entry);
 	rate_ctr_group_free(peer->ctrs);
 	talloc_free(peer);

@@ -15,6 +15,7 @@
 #include <osmocom/sipgw/base/token.h>
 
 #include "sip_internal.h"
+#include "sip_request.h"
 
 const struct sip_session_ops sip_no_ops;
 
@@ -100,18 +101,18 @@ void sip_session_tell_ended(struct sip_session *s, const struct sip_session_info
 		ops->ended(s, info, s->data);
 }
 
-static void rx_bye_response(struct sip_trx *trx, const struct sip_msg *resp, const struct sip_flow *from, void *data)
+static void rx_bye_response(struct sip_request *req, const struct sip_msg *resp, const struct sip_flow *from,
+			    void *data)
 {
 	struct sip_session *s = data;
 
 	if (resp->status < 200)
 		return;
-	sip_trx_detach(trx);
 	s->bye = NULL;
 	osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_DONE, NULL);
 }
 
-static void bye_failed(struct sip_trx *trx, enum sip_trx_end why, void *data)
+static void bye_failed(struct sip_request *req, enum sip_trx_end why, void *data)
 {
 	struct sip_session *s = data;
 
@@ -119,7 +120,7 @@ static void bye_failed(struct sip_trx *trx, enum sip_trx_end why, void *data)
 	osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_DONE, NULL);
 }
 
-static const struct sip_trx_ops bye_ops = {
+static const struct sip_request_ops bye_ops = {
 	.response = rx_bye_response,
 	.failed = bye_failed,
 };
@@ -127,14 +128,14 @@ static const struct sip_trx_ops bye_ops = {
 /*! End the dialog (RFC 3261 15.1.1). SIP_SESSION_EV_DONE follows, later, if s->bye is set. */
 void sip_session_tx_bye(struct sip_session *s, uint8_t q850)
 {
+	const struct sip_request_user user = {
+		.peer = s->peer, .cseq = &s->dlg.local_cseq, .ops = &bye_ops, .data = s
+	};
 	struct sip_tx tx;
-	int len;
 
 	sip_dialog_tx_begin(&tx, &s->dlg, SIP_BYE, ++s->dlg.local_cseq);
 	sip_tx_reason(&tx, q850);
-	len = sip_tx_end(&tx, NULL, NULL);
-	if (len > 0)
-		s->bye = sip_trx_request(s->ua->trxs, &tx.to, SIP_BYE, tx.branch, tx.w.buf, len, &bye_ops, s);
+	s->bye = sip_request_send(s->ua, &tx, sip_tx_end(&tx, NULL, NULL), &user);
 }
 
 /* ---- for the user ---- */

@@ -19,6 +19,7 @@
 #include <osmocom/sipgw/base/log.h>
 
 #include "sip_internal.h"
+#include "sip_request.h"
 
 #define S(x) (1 << (x))
 
@@ -249,7 +250,7 @@ static void cleanup(struct osmo_fsm_inst *fi, enum osmo_fsm_term_cause cause)
 	struct sip_session *s = fi->priv;
 
 	if (s->bye)
-		sip_trx_detach(s->bye);
+		sip_request_detach(s->bye);
 	s->bye = NULL;
 	sip_uac_free(s);
 	sip_uas_free(s);

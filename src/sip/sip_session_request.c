@@ -10,18 +10,19 @@
 #include <osmocom/sipgw/base/log.h>
 
 #include "sip_internal.h"
+#include "sip_request.h"
 
 /* ---- INFO of ours ---- */
 
 static void info_free(struct sip_info_req *req)
 {
 	llist_del(&req->entry);
-	if (req->trx)
-		sip_trx_detach(req->trx);
+	if (req->req)
+		sip_request_detach(req->req);
 	talloc_free(req);
 }
 
-static void rx_info_response(struct sip_trx *trx, const struct sip_msg *resp, const struct sip_flow *from, void *data)
+static void rx_info_response(struct sip_request *r, const struct sip_msg *resp, const struct sip_flow *from, void *data)
 {
 	struct sip_info_req *req = data;
 	struct sip_session *s = req->s;
@@ -34,18 +35,18 @@ static void rx_info_response(struct sip_trx *trx, const struct sip_msg *resp, co
 	sip_session_tell(s, info_done, &info);
 }
 
-static void info_failed(struct sip_trx *trx, enum sip_trx_end why, void *data)
+static void info_failed(struct sip_request *r, enum sip_trx_end why, void *data)
 {
 	struct sip_info_req *req = data;
 	struct sip_session *s = req->s;
 	struct sip_session_info info = { .status = why == SIP_TRX_TIMEOUT ? 408 : 503, .text = "INFO not answered" };
 
-	req->trx = NULL;
+	req->req = NULL;
 	info_free(req);
 	sip_session_tell(s, info_done, &info);
 }
 
-static const struct sip_trx_ops info_ops = {
+static const struct sip_request_ops info_ops = {
 	.response = rx_info_response,
 	.failed = info_failed,
 };
@@ -53,6 +54,7 @@ static const struct sip_trx_ops info_ops = {
 /*! 0; -EINVAL: not confirmed; -EBUSY: too many wait for a response. */
 int sip_session_info_send(struct sip_session *s, const char *content_type, const char *body)
 {
+	struct sip_request_user user = { .peer = s->peer, .cseq = &s->dlg.local_cseq, .ops = &info_ops };
 	struct sip_info_req *req;
 	struct sip_tx tx;
 	int len;
@@ -70,8 +72,9 @@ int sip_session_info_send(struct sip_session *s, const char *content_type, const
 		return -ENOMEM;
 	req->s = s;
 	llist_add_tail(&req->entry, &s->infos);
-	req->trx = sip_trx_request(s->ua->trxs, &tx.to, SIP_INFO, tx.branch, tx.w.buf, len, &info_ops, req);
-	if (!req->trx) {
+	user.data = req;
+	req->req = sip_request_send(s->ua, &tx, len, &user);
+	if (!req->req) {
 		info_free(req);
 		return -ENOMEM;
 	}

@@ -17,6 +17,7 @@
 #include <osmocom/sipgw/base/token.h>
 
 #include "sip_internal.h"
+#include "sip_request.h"
 
 #define MAX_REINVITE_TRIES 6 /* a glare that does not end after so many is told to the user */
 
@@ -49,8 +50,8 @@ void sip_uac_free(struct sip_session *s)
 	if (!s->out)
 		return;
 	osmo_timer_del(&s->out->timer);
-	if (s->out->trx)
-		sip_trx_detach(s->out->trx);
+	if (s->out->req)
+		sip_request_detach(s->out->req);
 	TALLOC_FREE(s->out);
 }
 
@@ -58,8 +59,8 @@ void sip_uac_free(struct sip_session *s)
  * timer C. */
 void sip_uac_give_up(struct sip_session *s)
 {
-	if (s->out && s->out->trx)
-		sip_trx_cancel(s->out->trx, NULL);
+	if (s->out && s->out->req)
+		sip_request_cancel(s->out->req, NULL);
 	sip_uac_free(s);
 }
 
@@ -119,19 +120,14 @@ void sip_uac_drop_forks(struct sip_session *s)
 }
 
 /* A dialog that nobody wants: it has to be ACKed before it can be ended (13.2.2.4). */
-static void dismiss(struct sip_ua *ua, struct sip_dialog *dlg, uint32_t cseq)
+static void dismiss(struct sip_ua *ua, struct sip_peer *peer, struct sip_dialog *dlg, uint32_t cseq)
 {
+	const struct sip_request_user user = { .peer = peer };
 	struct sip_tx tx;
-	struct sip_trx *bye = NULL;
-	int len;
 
 	sip_dialog_tx_ack(dlg, cseq);
 	sip_dialog_tx_begin(&tx, dlg, SIP_BYE, ++dlg->local_cseq);
-	len = sip_tx_end(&tx, NULL, NULL);
-	if (len > 0)
-		bye = sip_trx_request(ua->trxs, &tx.to, SIP_BYE, tx.branch, tx.w.buf, len, NULL, NULL);
-	if (bye)
-		sip_trx_detach(bye);
+	sip_request_send(ua, &tx, sip_tx_end(&tx, NULL, NULL), &user);
 }
 
 /* The same without remembering it: should the 2xx be repeated, both are sent again. */
@@ -140,7 +136,7 @@ static void dismiss_at_once(struct sip_ua *ua, const struct sip_msg *resp, const
 	struct sip_dialog dlg = {};
 
 	if (sip_dialog_from_response(ua, &dlg, resp, from) == 0)
-		dismiss(ua, &dlg, resp->cseq);
+		dismiss(ua, sip_peer_by_addr(ua, &from->remote), &dlg, resp->cseq);
 	sip_dialog_clear(&dlg);
 }
 
@@ -164,7 +160,7 @@ static void rx_late_2xx(struct sip_session *s, const struct sip_msg *resp, const
 		return;
 	}
 	fork->dismissed = true;
-	dismiss(s->ua, &fork->dlg, resp->cseq);
+	dismiss(s->ua, s->peer, &fork->dlg, resp->cseq);
 }
 
 /*! A 2xx to an INVITE of ours whose transaction has no user any more. */
@@ -187,7 +183,18 @@ void sip_uac_rx_late_2xx(struct sip_ua *ua, const struct sip_msg *resp, const st
 
 /* ---- the first INVITE ---- */
 
-static void rx_invite_response(struct sip_trx *trx, const struct sip_msg *resp, const struct sip_flow *from, void *data)
+/* Sent again: early dialogs of the try before are over, and those to come are where it went now. */
+static void invite_again(struct sip_request *req, void *data)
+{
+	struct sip_uac_invite *out = data;
+
+	sip_uac_drop_forks(out->s);
+	sip_hop_set(&out->s->dlg.origin, sip_request_flow(req));
+	out->s->dlg.next = out->s->dlg.origin;
+}
+
+static void rx_invite_response(struct sip_request *req, const struct sip_msg *resp, const struct sip_flow *from,
+			       void *data)
 {
 	struct sip_uac_invite *out = data;
 	struct sip_session *s = out->s;
@@ -209,16 +216,26 @@ static void rx_invite_response(struct sip_trx *trx, const struct sip_msg *resp, 
 	osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_FAILURE, &info);
 }
 
-static void invite_failed(struct sip_trx *trx, enum sip_trx_end why, void *data)
+static uint16_t fail_status(enum sip_trx_end why)
+{
+	return why == SIP_TRX_TIMEOUT ? 408 : why == SIP_TRX_CANCELLED ? 487 : 503;
+}
+
+static const char *fail_text(enum sip_trx_end why)
+{
+	return why == SIP_TRX_TIMEOUT ? "no response" : why == SIP_TRX_CANCELLED ? "cancelled" : "cannot be sent";
+}
+
+static void invite_failed(struct sip_request *req, enum sip_trx_end why, void *data)
 {
 	struct sip_uac_invite *out = data;
 	struct sip_session *s = out->s;
 	struct sip_session_info info = {
-		.status = why == SIP_TRX_TIMEOUT ? 408 : 503,
-		.text = why == SIP_TRX_TIMEOUT ? "no response" : "cannot be sent",
+		.status = fail_status(why),
+		.text = fail_text(why),
 	};
 
-	out->trx = NULL;
+	out->req = NULL;
 	sip_uac_free(s);
 	if (s->peer) {
 		s->peer->last_status = info.status;
@@ -228,9 +245,10 @@ static void invite_failed(struct sip_trx *trx, enum sip_trx_end why, void *data)
 	osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_FAILURE, &info);
 }
 
-static const struct sip_trx_ops invite_ops = {
+static const struct sip_request_ops invite_ops = {
 	.response = rx_invite_response,
 	.failed = invite_failed,
+	.again = invite_again,
 };
 
 static void write_from(struct sip_tx *tx, const struct sip_session *s, const struct sip_invite *inv)
@@ -243,8 +261,11 @@ static void write_from(struct sip_tx *tx, const struct sip_session *s, const str
 			 sip_dialog_str(&s->dlg, DLG_LOCAL), sip_dialog_str(&s->dlg, DLG_LOCAL_TAG));
 }
 
-static int send_invite(struct sip_session *s, struct sip_tx *tx, const char *sdp, const struct sip_trx_ops *ops)
+static int send_invite(struct sip_session *s, struct sip_tx *tx, const char *sdp, const struct sip_request_ops *ops)
 {
+	const struct sip_request_user user = {
+		.peer = s->peer, .cseq = &s->dlg.local_cseq, .ops = ops, .data = s->out
+	};
 	int len;
 
 	sip_tx_contact(tx);
@@ -252,8 +273,8 @@ static int send_invite(struct sip_session *s, struct sip_tx *tx, const char *sdp
 	len = sip_tx_end(tx, SIP_TYPE_SDP, sdp);
 	if (len < 0)
 		return len;
-	s->out->trx = sip_trx_request(s->ua->trxs, &tx->to, SIP_INVITE, tx->branch, tx->w.buf, len, ops, s->out);
-	return s->out->trx ? 0 : -ENOMEM;
+	s->out->req = sip_request_send(s->ua, tx, len, &user);
+	return s->out->req ? 0 : -ENOMEM;
 }
 
 /*! Send the INVITE that makes the session; \a tx is begun, the dialog prepared. 0 or negative errno. */
@@ -286,7 +307,7 @@ void sip_uac_cancel(struct sip_session *s, uint8_t q850)
 {
 	char reason[SIP_REASON_LEN];
 
-	sip_trx_cancel(s->out->trx, sip_reason_buf(reason, sizeof(reason), q850));
+	sip_request_cancel(s->out->req, sip_reason_buf(reason, sizeof(reason), q850));
 	osmo_timer_setup(&s->out->timer, cancel_timeout, s->out);
 	timer_start(&s->out->timer, sip_tdefs, T_SIP_B);
 }
@@ -332,13 +353,12 @@ static void reinvite_glare(struct sip_session *s, const struct sip_session_info 
 		reinvite_done(s, info);
 		return;
 	}
-	sip_trx_detach(s->out->trx);
-	s->out->trx = NULL;
+	s->out->req = NULL; /* its last word */
 	osmo_timer_setup(&s->out->timer, reinvite_retry, s->out);
 	timer_start_ms(&s->out->timer, ms);
 }
 
-static void rx_reinvite_response(struct sip_trx *trx, const struct sip_msg *resp, const struct sip_flow *from,
+static void rx_reinvite_response(struct sip_request *req, const struct sip_msg *resp, const struct sip_flow *from,
 				 void *data)
 {
 	struct sip_uac_invite *out = data;
@@ -362,19 +382,19 @@ static void rx_reinvite_response(struct sip_trx *trx, const struct sip_msg *resp
 	}
 }
 
-static void reinvite_failed(struct sip_trx *trx, enum sip_trx_end why, void *data)
+static void reinvite_failed(struct sip_request *req, enum sip_trx_end why, void *data)
 {
 	struct sip_uac_invite *out = data;
 	struct sip_session *s = out->s;
 	struct sip_session_info info = { .status = why == SIP_TRX_TIMEOUT ? 408 : 503,
 					 .text = "re-INVITE not answered" };
 
-	out->trx = NULL;
+	out->req = NULL;
 	sip_uac_free(s);
 	osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_LOST, &info);
 }
 
-static const struct sip_trx_ops reinvite_ops = {
+static const struct sip_request_ops reinvite_ops = {
 	.response = rx_reinvite_response,
 	.failed = reinvite_failed,
 };

@@ -269,7 +269,7 @@ void sip_uas_rx_reinvite(struct sip_session *s, struct sip_trx *trx, const struc
 	struct sip_session_info info;
 	char retry[32];
 
-	if (s->out && s->out->trx) {
+	if (s->out && s->out->req) {
 		sip_tx_respond(trx, req, 491, NULL, NULL);
 	} else if (s->in) {
 		snprintf(retry, sizeof(retry), "Retry-After: %u\r\n", token_u32() % 11);

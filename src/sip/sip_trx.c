@@ -388,6 +388,18 @@ struct sip_trx *sip_trx_request(struct sip_trxs *all, const struct sip_flow *to,
 	return trx;
 }
 
+const char *sip_trx_request_bytes(const struct sip_trx *trx, size_t *len)
+{
+	if (trx->all->told_trx == trx) {
+		*len = trx->all->told_len;
+		return trx->all->told_request;
+	}
+	if (!is_pending(trx) && trx->state != TRX_ST_TERMINATED)
+		return NULL;
+	*len = trx->data_len;
+	return trx->data;
+}
+
 void sip_trx_cancel(struct sip_trx *invite, const char *reason)
 {
 	if (invite->kind != TRX_ICT || !is_pending(invite) || invite->cancel_wanted)

@@ -103,6 +103,24 @@ static void tell_response(struct sip_trx *trx, const struct trx_input *in)
 		owner->stray_response(owner->data, in->msg, in->from);
 }
 
+/* A final response: the user may want to send the request again, so it stays until he has heard of it. What is kept
+ * from now on is \a next (the ACK), NULL: nothing. */
+static void tell_final(struct sip_trx *trx, const struct trx_input *in, const char *next, size_t len)
+{
+	struct sip_trxs *all = trx->all;
+	char *request = trx->data;
+
+	all->told_trx = trx;
+	all->told_request = request;
+	all->told_len = trx->data_len;
+	trx->data = NULL;
+	trx_keep(trx, next, len);
+	trx_send(trx);
+	tell_response(trx, in);
+	all->told_trx = NULL;
+	talloc_free(request);
+}
+
 /* Nothing more will come for it. */
 static void let_go(struct sip_trx *trx)
 {
@@ -193,10 +211,8 @@ static void ict_refused(struct sip_trx *trx, struct trx_input *in)
 	osmo_timer_del(&trx->retrans);
 	trx->status = in->status;
 	len = trx_msg_ack(&out, trx, in->msg);
-	trx_keep(trx, len > 0 ? out : NULL, len);
-	trx_send(trx);
 	linger(trx, T_SIP_D);
-	tell_response(trx, in);
+	tell_final(trx, in, len > 0 ? out : NULL, len);
 	let_go(trx);
 }
 
@@ -241,9 +257,8 @@ static void nict_final(struct sip_trx *trx, struct trx_input *in)
 {
 	osmo_timer_del(&trx->retrans);
 	trx->status = in->status;
-	trx_keep(trx, NULL, 0);
 	linger(trx, T_SIP_T4);
-	tell_response(trx, in);
+	tell_final(trx, in, NULL, 0);
 	let_go(trx);
 }
 

@@ -62,6 +62,10 @@ struct sip_trxs {
 	unsigned int count, pending, max;
 	unsigned int depth; /*!< somebody is inside: do not free */
 	bool free_me;
+	/*! The request that the final response being told is to. */
+	const struct sip_trx *told_trx;
+	const char *told_request;
+	uint32_t told_len;
 	/*! The request being told to the owner: a response to it can still be made from it. */
 	struct sip_trx *rx_trx;
 	const struct sip_msg *rx_msg;

@@ -15,6 +15,7 @@
 #include <osmocom/sipgw/base/log.h>
 
 #include "sip_internal.h"
+#include "sip_request.h"
 
 #define DEFAULT_ADDR	     "0.0.0.0"
 #define DEFAULT_PORT	     5060
@@ -65,6 +66,7 @@ struct sip_ua *sip_ua_alloc(void *ctx, const struct sip_ua_ops *ops)
 	INIT_LLIST_HEAD(&ua->binds);
 	INIT_LLIST_HEAD(&ua->peers);
 	INIT_LLIST_HEAD(&ua->sessions);
+	INIT_LLIST_HEAD(&ua->requests);
 	hash_init(ua->by_call_id);
 	ua->ctrs = rate_ctr_group_alloc(ua, &ua_ctrg_desc, next_idx++);
 	if (!ua->ctrs) {
@@ -229,6 +231,7 @@ void sip_ua_stop(struct sip_ua *ua)
 	if (!ua->started)
 		return;
 	drop_sessions(ua);
+	sip_request_drop_all(ua);
 	sip_trxs_free_all(ua->trxs);
 	sip_transports_free(ua->tps);
 	ua->trxs = NULL;

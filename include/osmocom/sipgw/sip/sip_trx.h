@@ -21,6 +21,7 @@ struct sip_trxs;
 enum sip_trx_end {
 	SIP_TRX_TIMEOUT,	/*!< timer B, C, F; server: H (no ACK to a 3xx-6xx) */
 	SIP_TRX_TRANSPORT,	/*!< could not be sent */
+	SIP_TRX_CANCELLED,	/*!< sip_request.h: cancelled while no transaction was there */
 };
 
 /*! What the user of a transaction hears. Any member may be NULL. Detaching or starting other transactions inside is allowed.

@@ -70,6 +70,9 @@ void sip_branch_make(char *buf); /*!< a fresh, unguessable branch of SIP_BRANCH_
  * reported by failed(), later. */
 struct sip_trx *sip_trx_request(struct sip_trxs *all, const struct sip_flow *to, enum sip_method method, const char *branch, const void *data,
 				size_t len, const struct sip_trx_ops *ops, void *user);
+/*! The request as it was sent; NULL if it is not kept any more. Good inside response() with a 3xx-6xx, or any final status if it is no INVITE, inside failed(),
+ * and before. */
+const char *sip_trx_request_bytes(const struct sip_trx *trx, size_t *len);
 /*! Cancel an INVITE: CANCEL goes out at once or after the first provisional response (RFC 3261 9.1). The final response is still reported.
  * \a reason: value of a Reason header, or NULL. */
 void sip_trx_cancel(struct sip_trx *invite, const char *reason);

@@ -84,9 +84,11 @@ static void resolve(struct sip_dialog *dlg, const struct sip_uri *uri)
 {
 	struct sip_transport *origin = dlg->origin.tp;
 	const struct sip_transport_ops *kind = uri->transport[0] ? kind_by_param(uri->transport) : origin->ops;
-	struct sip_flow to;
+	struct sip_flow to = { .alias = dlg->origin.alias, .symmetric = dlg->origin.symmetric };
 
 	dlg->next = dlg->origin;
+	if (dlg->origin.symmetric)
+		return;
 	if (!kind || parse_ip(&to.remote, uri->maddr[0] ? uri->maddr : uri->host, uri->port ?: kind->default_port) < 0)
 		return;
 	if (kind == origin->ops && to.remote.u.sa.sa_family == dlg->origin.u.sa.sa_family)

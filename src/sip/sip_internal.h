@@ -45,17 +45,21 @@ struct sip_hop {
 		struct sockaddr_in sin;
 		struct sockaddr_in6 sin6;
 	} u;
+	uint8_t alias;
+	bool symmetric;
 };
 
 static inline void sip_hop_set(struct sip_hop *hop, const struct sip_flow *flow)
 {
 	hop->tp = flow->tp;
+	hop->alias = flow->alias;
+	hop->symmetric = flow->symmetric;
 	memcpy(&hop->u, &flow->remote.u, sizeof(hop->u));
 }
 
 static inline void sip_hop_flow(const struct sip_hop *hop, struct sip_flow *flow)
 {
-	*flow = (struct sip_flow){ .tp = hop->tp };
+	*flow = (struct sip_flow){ .tp = hop->tp, .alias = hop->alias, .symmetric = hop->symmetric };
 	memcpy(&flow->remote.u, &hop->u, sizeof(hop->u));
 }
 
@@ -70,6 +74,9 @@ struct sip_tx {
 	char branch[SIP_BRANCH_LEN];  /*!< requests */
 };
 
+uint8_t sip_alias_get(const char *host, uint16_t port);
+void sip_tx_set_agent(const char *text);
+const char *sip_tx_agent(void);
 void sip_tx_begin(struct sip_tx *tx, const struct sip_flow *to);
 void sip_tx_via(struct sip_tx *tx);
 void sip_tx_contact(struct sip_tx *tx);
@@ -254,6 +261,19 @@ void sip_session_drop_infos(struct sip_session *s);
 
 /* ---- UA ---- */
 
+/*! A source that a line was written about. */
+struct sip_stranger {
+	uint64_t hash, last_ms;
+	unsigned int left_out;
+};
+
+/*! What there is to remember at the door (sip_door.c). */
+struct sip_door {
+	struct sip_stranger strangers[64];
+	uint64_t begun_ms;    /*!< of the interval that n_lines is about */
+	unsigned int n_lines;
+};
+
 struct sip_ua {
 	struct sip_ua_ops ops;
 	struct llist_head binds;
@@ -267,9 +287,17 @@ struct sip_ua {
 	struct sip_transports *tps;
 	struct sip_trxs *trxs;
 	struct rate_ctr_group *ctrs;
-	struct log_limit unknown_limit, malformed_limit, cseq_limit;
+	struct sip_door door;
+	struct log_limit malformed_limit, cseq_limit;
 	DECLARE_HASHTABLE(by_call_id, 13);
 };
+
+/* sip_door.c */
+struct sip_peer *sip_door_peer(const struct sip_ua *ua, const struct sip_flow *from);
+void sip_door_stamp(struct sip_flow *flow, const struct sip_peer *peer);
+bool sip_door_opens(const struct sip_ua *ua, struct sip_flow *from, const uint8_t *bytes, size_t len);
+bool sip_door_welcomes(const struct sip_ua *ua, const struct sip_msg *msg, const struct sip_flow *from);
+void sip_door_turned_away(struct sip_ua *ua, const struct sip_flow *from, const uint8_t *buf, size_t len);
 
 /* sip_ua_request.c */
 void sip_ua_rx(void *data, const struct sip_flow *from, const uint8_t *buf, size_t len);

@@ -7,6 +7,7 @@
  * Copyright (C) 2026 the osmo-sipgw authors */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <osmocom/core/rate_ctr.h>
@@ -18,6 +19,8 @@
 
 #include "sip_text.h"
 #include "sip_trx_internal.h"
+
+#define SIP_COOKIE "z9hG4bK" /* RFC 3261 8.1.1.7 */
 
 #define MAX_TRXS_DEFAULT 200000
 
@@ -74,6 +77,8 @@ static struct sip_trx *trx_alloc(struct sip_trxs *all, enum trx_kind kind, enum 
 	trx->method = method;
 	trx->key = *key;
 	trx->tp = flow->tp;
+	trx->alias = flow->alias;
+	trx->symmetric = flow->symmetric;
 	memcpy(&trx->remote, &flow->remote.u, sizeof(trx->remote));
 	trx->reliable = flow->tp->ops->reliable;
 	osmo_timer_setup(&trx->retrans, trx_timer_cb_retrans, trx);
@@ -353,11 +358,31 @@ void sip_trxs_rx(struct sip_trxs *all, const struct sip_msg *msg, const struct s
 
 /* ---- users ---- */
 
-/*! Magic cookie and 64 random bits. \a buf has SIP_BRANCH_LEN bytes. */
+#define BRANCH_RANDOM 16 /* hex digits */
+#define BRANCH_MAC    8
+
+/* Only we can make these digits of the others. */
+static uint32_t branch_mac(const char *branch)
+{
+	return token_hash_add(token_hash_str("branch"), branch, strlen(SIP_COOKIE) + BRANCH_RANDOM);
+}
+
+/*! Magic cookie, 64 random bits and 32 that prove them ours. \a buf has SIP_BRANCH_LEN bytes. */
 void sip_branch_make(char *buf)
 {
-	memcpy(buf, "z9hG4bK", 7);
-	token_hex(buf + 7, SIP_BRANCH_LEN - 8);
+	memcpy(buf, SIP_COOKIE, strlen(SIP_COOKIE));
+	token_hex(buf + strlen(SIP_COOKIE), BRANCH_RANDOM);
+	snprintf(buf + strlen(SIP_COOKIE) + BRANCH_RANDOM, BRANCH_MAC + 1, "%08x", branch_mac(buf));
+}
+
+bool sip_branch_is_ours(const char *branch, size_t len)
+{
+	char mac[BRANCH_MAC + 1];
+
+	if (len != strlen(SIP_COOKIE) + BRANCH_RANDOM + BRANCH_MAC)
+		return false;
+	snprintf(mac, sizeof(mac), "%08x", branch_mac(branch));
+	return memcmp(branch + len - BRANCH_MAC, mac, BRANCH_MAC) == 0;
 }
 
 struct sip_trx *sip_trx_request(struct sip_trxs *all, const struct sip_flow *to, enum sip_method method,
@@ -472,6 +497,8 @@ const struct sip_flow *sip_trx_flow(const struct sip_trx *trx)
 	static struct sip_flow flow;
 
 	flow.tp = trx->tp;
+	flow.alias = trx->alias;
+	flow.symmetric = trx->symmetric;
 	memcpy(&flow.remote.u, &trx->remote, sizeof(trx->remote));
 	return &flow;
 }

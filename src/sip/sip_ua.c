@@ -62,7 +62,6 @@ struct sip_ua *sip_ua_alloc(void *ctx, const struct sip_ua_ops *ops)
 		return NULL;
 	ua->ops = *ops;
 	ua->max_sessions = DEFAULT_MAX_SESSIONS;
-	ua->refuse_unknown = true;
 	INIT_LLIST_HEAD(&ua->binds);
 	INIT_LLIST_HEAD(&ua->peers);
 	INIT_LLIST_HEAD(&ua->sessions);

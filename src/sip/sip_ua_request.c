@@ -1,8 +1,8 @@
-/* The door: every message comes in here; requests that belong to no dialog are decided about in the order of RFC
+/* Behind the door: every message comes in here; requests that belong to no dialog are decided about in the order of RFC
  * 3261 8.2.
  *
- * Requests from unknown sources are refused before a transaction is made for them: they cost a parse and, at most, one
- * datagram, and leave nothing behind. Only what knows the tag of one of our dialogs may come from elsewhere. */
+ * What strangers send ends in sip_door.c, without a parse; told to refuse it, we parse it and answer one datagram, and
+ * nothing is kept. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -292,7 +292,7 @@ void sip_ua_rx_request(void *data, struct sip_trx *trx, const struct sip_msg *re
 		if (checks[i](ua, trx, req))
 			return;
 	}
-	peer = sip_peer_by_addr(ua, &from->remote);
+	peer = sip_door_peer(ua, from);
 	if (!peer)
 		refuse(ua, trx, req, 403, NULL);
 	else if (req->method == SIP_INVITE)
@@ -310,23 +310,15 @@ void sip_ua_rx_stray(void *data, const struct sip_msg *resp, const struct sip_fl
 
 /* ---- bytes from the transports ---- */
 
-/* 403 without a transaction (8.2.7). */
-static void refuse_unknown(struct sip_ua *ua, struct sip_msg *req, const struct sip_flow *from)
+/* 403 without a transaction (8.2.7), if that is wanted. */
+static void refuse_stranger(struct sip_ua *ua, struct sip_msg *req, const struct sip_flow *from)
 {
-	char tag[SIP_TAG_LEN], buf[SIP_HOSTPORT_LEN];
+	char tag[SIP_TAG_LEN];
 	struct sip_flow to;
 	struct sip_tx tx;
-	const char *more;
 	int len;
 
-	count(ua, SIP_CTR_RX_UNKNOWN_SOURCE);
-	more = log_limit_pass(&ua->unknown_limit);
-	if (more) {
-		sip_hostport_buf(buf, sizeof(buf), &from->remote);
-		LOGP(DSIP, LOGL_NOTICE, "%s from %s refused: no peer has this address%s\n", req->method_name, buf,
-		     more);
-	}
-	if (!ua->refuse_unknown || req->method == SIP_ACK)
+	if (!ua->refuse_unknown || !req->is_request || req->method == SIP_ACK)
 		return;
 	sip_msg_set_source(req, &from->remote);
 	sip_response_flow(&to, from, &req->via);
@@ -352,7 +344,7 @@ static void rx_malformed(struct sip_ua *ua, const struct sip_flow *from, const s
 		LOGP(DSIP, LOGL_NOTICE, "malformed message from %s%s%s%s\n", hostport, reject ? ": " : "",
 		     reject ? reject->why : "", more);
 	}
-	if (!reject || !sip_peer_by_addr(ua, &from->remote))
+	if (!reject || !sip_door_peer(ua, from))
 		return;
 	sip_response_flow(&to, from, reject->has_via ? &reject->via : NULL);
 	len = sip_reject_write(buf, sizeof(buf), reject);
@@ -360,34 +352,38 @@ static void rx_malformed(struct sip_ua *ua, const struct sip_flow *from, const s
 		sip_transport_send(&to, buf, len);
 }
 
-static bool is_welcome(const struct sip_ua *ua, const struct sip_msg *msg, const struct sip_flow *from)
-{
-	return !msg->is_request || sip_peer_by_addr(ua, &from->remote) ||
-	       sip_ua_session_by_request(ua, msg, &from->remote);
-}
-
 /*! For the transports: one datagram, or one message of a stream. */
-void sip_ua_rx(void *data, const struct sip_flow *from, const uint8_t *buf, size_t len)
+void sip_ua_rx(void *data, const struct sip_flow *source, const uint8_t *buf, size_t len)
 {
 	struct sip_ua *ua = data;
+	struct sip_flow from = *source;
+	bool opens = sip_door_opens(ua, &from, buf, len);
 	struct sip_reject reject = {};
 	struct sip_msg *msg = NULL;
 
-	switch (sip_msg_parse(ua, &msg, &reject, buf, len, from->tp->ops->reliable)) {
+	if (!opens) {
+		sip_door_turned_away(ua, &from, buf, len);
+		if (!ua->refuse_unknown)
+			return;
+	}
+	switch (sip_msg_parse(ua, &msg, &reject, buf, len, from.tp->ops->reliable)) {
 	case SIP_PARSE_KEEPALIVE:
 		break;
 	case SIP_PARSE_DROP:
-		rx_malformed(ua, from, NULL);
+		rx_malformed(ua, &from, NULL);
 		break;
 	case SIP_PARSE_REJECT:
-		rx_malformed(ua, from, &reject);
+		rx_malformed(ua, &from, &reject);
 		talloc_free(reject.response_head);
 		break;
 	case SIP_PARSE_OK:
-		if (is_welcome(ua, msg, from))
-			sip_trxs_rx(ua->trxs, msg, from);
-		else
-			refuse_unknown(ua, msg, from);
+		if (opens && sip_door_welcomes(ua, msg, &from)) {
+			sip_trxs_rx(ua->trxs, msg, &from);
+		} else {
+			if (opens) /* it knew a Call-ID of ours, and nothing else */
+				sip_door_turned_away(ua, &from, buf, len);
+			refuse_stranger(ua, msg, &from);
+		}
 		sip_msg_free(msg);
 		break;
 	}

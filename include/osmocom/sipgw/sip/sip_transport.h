@@ -27,6 +27,8 @@ enum sip_transport_id {
 struct sip_flow {
 	struct sip_transport *tp;
 	struct osmo_sockaddr remote;
+	uint8_t alias;		/*!< the name that we go by there, of sip_alias_set(); 0: our own address */
+	bool symmetric;		/*!< requests in a dialog go where its messages come from, whatever the Contact says */
 };
 
 /*! One kind of transport. */

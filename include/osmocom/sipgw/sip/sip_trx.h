@@ -64,8 +64,9 @@ void sip_trxs_set_ctrs(struct sip_trxs *all, struct rate_ctr_group *ctrs);
 bool sip_trxs_is_merged(const struct sip_trxs *all, const struct sip_trx *trx);
 
 /* client */
-#define SIP_BRANCH_LEN 24 /*!< buffer size for a branch with cookie and NUL */
+#define SIP_BRANCH_LEN 32 /*!< buffer size for a branch with cookie and NUL */
 void sip_branch_make(char *buf); /*!< a fresh, unguessable branch of SIP_BRANCH_LEN bytes including NUL */
+bool sip_branch_is_ours(const char *branch, size_t len); /*!< did this process make it? Needs no memory of it */
 /*! Send a request and follow it. \a data of \a len is the message, copied; \a branch is that of its top Via. NULL when out of memory; a failure to send is
  * reported by failed(), later. */
 struct sip_trx *sip_trx_request(struct sip_trxs *all, const struct sip_flow *to, enum sip_method method, const char *branch, const void *data,

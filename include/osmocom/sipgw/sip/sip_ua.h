@@ -35,7 +35,7 @@ void sip_ua_stop(struct sip_ua *ua);			/*!< one BYE for each call that may be up
 bool sip_ua_idle(const struct sip_ua *ua);		/*!< no session and no client transaction that still waits for a final response */
 
 void sip_ua_set_max_sessions(struct sip_ua *ua, unsigned int max); /*!< further calls are refused with 503; default 20000 */
-void sip_ua_set_refuse_unknown(struct sip_ua *ua, bool refuse);	/*!< requests from unknown sources: 403 (default), or no answer at all */
+void sip_ua_set_refuse_unknown(struct sip_ua *ua, bool refuse);	/*!< requests from unknown sources: 403, or no answer at all (default) */
 
 struct llist_head *sip_ua_peers(struct sip_ua *ua);	/*!< list of struct sip_peer */
 struct rate_ctr_group *sip_ua_ctrs(const struct sip_ua *ua);

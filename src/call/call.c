@@ -7,6 +7,7 @@
  * Copyright (C) 2026 the osmo-sipgw authors */
 
 #include <osmocom/sipgw/call/call.h>
+#include <osmocom/sipgw/call/call_observer.h>
 
 #include <string.h>
 
@@ -31,6 +32,10 @@ static const struct rate_ctr_desc ctr_desc[] = {
 	[CALLS_CTR_FAILED_TIMEOUT] = { "failed:timeout", "Calls not answered: somebody did not respond in time (cause 102)" },
 	[CALLS_CTR_FAILED_OTHER] = { "failed:other", "Calls not answered for any other cause" },
 	[CALLS_CTR_ABANDONED] = { "abandoned", "Calls that the calling party gave up before the answer" },
+	[CALLS_CTR_EMERGENCY] = { "emergency", "Emergency calls, from either side" },
+	[CALLS_CTR_FAILOVER] = { "failover", "Times that a target failed before the answer and the next one was tried" },
+	[CALLS_CTR_REDIRECTED] = { "redirected", "Times that a called party sent a call to another number and it was followed" },
+	[CALLS_CTR_REFUSED_LIMIT] = { "refused:limit", "New calls refused because a limit was reached" },
 	[CALLS_CTR_REFUSED_STOPPING] = { "refused:stopping", "New calls refused because the daemon is shutting down" },
 	[CALLS_CTR_DISPATCH_STALE] = { "dispatch:stale", "Messages in the dispatch queue whose call or leg was gone when they were delivered" },
 	[CALLS_CTR_DISPATCH_UNEXPECTED] = { "dispatch:unexpected", "Events of a leg that did not fit the state of its call" },
@@ -102,7 +107,9 @@ struct calls *calls_alloc(void *ctx)
 
 	OSMO_ASSERT(calls);
 	hash_init(calls->by_id);
+	route_table_init(&calls->routes);
 	INIT_LLIST_HEAD(&calls->list);
+	INIT_LLIST_HEAD(&calls->observers);
 	calls->dispatch = dispatch_alloc(calls, &sink);
 	calls->ctrs = rate_ctr_group_alloc(calls, &ctr_group_desc, 0);
 	calls->stats = osmo_stat_item_group_alloc(calls, &stat_group_desc, 0);
@@ -181,6 +188,7 @@ void call_detach(struct call *call)
 
 	call_drop_leg(call, LEG_A);
 	call_drop_leg(call, LEG_B);
+	call_observe_ended(call);
 	hash_del(&call->by_id);
 	llist_del(&call->entry);
 	calls->n--;
@@ -203,8 +211,18 @@ void call_drop_leg(struct call *call, enum leg_side side)
 {
 	struct leg *leg = call->legs[side];
 
+	if (leg)
+		call_observe_leg_gone(call, leg);
 	call->legs[side] = NULL;
 	talloc_free(leg);
+}
+
+void call_post_cmd(struct call *call, enum leg_side side, const struct leg_cmd *cmd)
+{
+	const struct leg *leg = call->legs[side];
+
+	if (leg)
+		dispatch_post_cmd(call->calls->dispatch, call->id, side, leg->serial, cmd);
 }
 
 struct call *call_begin(struct calls *calls, struct leg *leg, const struct call_parties *parties)
@@ -224,6 +242,7 @@ struct call *call_begin(struct calls *calls, struct leg *leg, const struct call_
 	call_attach(call);
 	call->mt = leg->kind == calls->sip;
 	call_count(call, call->mt ? CALLS_CTR_ATTEMPTS_MT : CALLS_CTR_ATTEMPTS_MO);
+	call_observe_begun(call);
 	call_fsm_start(call);
 	return call;
 }

@@ -295,3 +295,8 @@ void mgw_endp_release(struct mgw_endp *endp)
 	if (endp)
 		mgw_endp_released(endp);
 }
+
+uint64_t mgw_endp_call_id(const struct mgw_endp *endp)
+{
+	return endp->call_id;
+}

@@ -26,6 +26,7 @@
 
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/timers.h>
+#include <osmocom/sipgw/base/wire.h>
 
 #include "mgcp_internal.h"
 
@@ -104,6 +105,18 @@ static void note_stats(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 	rate_ctr_add(rate_ctr_group_get_ctr(ctrs, MGW_CTR_RTP_TX), s.tx_packets);
 	rate_ctr_add(rate_ctr_group_get_ctr(ctrs, MGW_CTR_RTP_RX), s.rx_packets);
 	rate_ctr_add(rate_ctr_group_get_ctr(ctrs, MGW_CTR_RTP_LOST), s.lost);
+	if (wire_media_stats_hook)
+		wire_media_stats_hook(&(struct wire_media_stats){
+			.key = endp->call_id,
+			.core = endp->conn == MGW_CONN_CORE,
+			.packets_tx = s.tx_packets,
+			.octets_tx = s.tx_octets,
+			.packets_rx = s.rx_packets,
+			.octets_rx = s.rx_octets,
+			.packets_lost = s.lost,
+			.jitter_ms = s.jitter_ms,
+			.latency_ms = s.latency_ms,
+		});
 	LOG_ENDP(endp, LOGL_INFO, "%s side: sent %u packets, received %u, lost %u, jitter %u ms\n",
 		 endp->conn == MGW_CONN_CORE ? "core" : "peer", s.tx_packets, s.rx_packets, s.lost, s.jitter_ms);
 }

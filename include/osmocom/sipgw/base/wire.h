@@ -4,6 +4,7 @@
  * Copyright (C) 2026 the osmo-sipgw authors */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,3 +39,23 @@ static inline void wire_trace(const struct wire_msg *msg)
 	if (wire_trace_hook)
 		wire_trace_hook(msg);
 }
+
+/*! Which call an identifier on a wire belongs to: told by the legs as soon as they know, for whoever records. \a key is for SIP token_hash_str() of the
+ * Call-ID, for MNCC the callref, for MGCP the number that "C:" has in hex. */
+extern void (*wire_bind_hook)(enum wire_proto proto, uint64_t key, uint32_t call_id);
+
+static inline void wire_bind(enum wire_proto proto, uint64_t key, uint32_t call_id)
+{
+	if (wire_bind_hook)
+		wire_bind_hook(proto, key, call_id);
+}
+
+/*! What the media gateway has counted at one connection; it is told when the connection is deleted, which may be after the end of the call. */
+struct wire_media_stats {
+	uint64_t key;		/*!< as for wire_bind(), WIRE_MGCP */
+	bool core;		/*!< the connection towards the GSM core, else the one towards the SIP side */
+	uint32_t packets_tx, octets_tx, packets_rx, octets_rx, packets_lost;
+	uint32_t jitter_ms, latency_ms; /*!< as the gateway says */
+};
+
+extern void (*wire_media_stats_hook)(const struct wire_media_stats *stats);

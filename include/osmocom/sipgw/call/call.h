@@ -14,6 +14,7 @@
 #include <osmocom/core/rate_ctr.h>
 #include <osmocom/core/stat_item.h>
 
+#include <osmocom/sipgw/base/log_limit.h>
 #include <osmocom/sipgw/call/dispatch.h>
 #include <osmocom/sipgw/call/leg.h>
 #include <osmocom/sipgw/call/route.h>
@@ -44,6 +45,10 @@ enum calls_ctr {
 	CALLS_CTR_FAILED_TIMEOUT, /*!< cause 102 */
 	CALLS_CTR_FAILED_OTHER,
 	CALLS_CTR_ABANDONED,	/*!< leg A hung up before the answer (causes 16 to 31) */
+	CALLS_CTR_EMERGENCY,	/*!< calls for help */
+	CALLS_CTR_FAILOVER,	/*!< a target failed, the next one was tried */
+	CALLS_CTR_REDIRECTED,	/*!< a called party sent the call elsewhere, and it was followed */
+	CALLS_CTR_REFUSED_LIMIT, /*!< new calls over a limit */
 	CALLS_CTR_REFUSED_STOPPING, /*!< new calls while shutting down */
 	CALLS_CTR_DISPATCH_STALE, /*!< messages for a call or leg that was gone */
 	CALLS_CTR_DISPATCH_UNEXPECTED, /*!< events that did not fit the call's state */
@@ -67,12 +72,15 @@ struct call {
 	char *target;			/*!< name of the route's target, or of its kind if that has only one */
 	enum media_mode media_mode;
 	bool mt;			/*!< it came from a SIP leg */
+	struct call_attempt *attempt;	/*!< whom else to call, until the answer (call_target.c) */
+	uint32_t rule_id;		/*!< of the route that it took, 0: none matched, the default */
 	struct cause *cause;		/*!< why it ends; NULL while it does not: that is most of its life */
 	enum leg_side released_by;	/*!< which side ended it, once cause is set; see by_us */
 	bool by_us;			/*!< ended by neither side: time-out, no route, operator, shutdown */
 	struct timespec t_start, t_alerting, t_answered; /*!< CLOCK_MONOTONIC; 0: not yet */
 	bool answered;
 	bool ask_pending[2];		/*!< by enum leg_side: it asked for an offer that did not come yet */
+	bool early_answer;		/*!< the SETUP's offer was answered before the call was */
 	bool offer_pending[2];		/*!< by enum leg_side: it made an offer that nobody answered yet (RFC 3264) */
 };
 
@@ -83,7 +91,9 @@ struct calls {
 	unsigned int n;
 	uint32_t last_id;
 	struct dispatch *dispatch;
+	struct llist_head observers;	/*!< call_observer.h */
 	struct route_table routes;
+	struct log_limit failover_limit;
 	const struct leg_kind *gsm, *sip; /*!< the kinds that routes lead to, set by leg_kinds.c */
 	bool stopping;			/*!< no new calls */
 	void (*empty_cb)(void *data);	/*!< called when the last call ended after calls_stop() */

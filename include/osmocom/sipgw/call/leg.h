@@ -174,6 +174,16 @@ struct leg_cmd {
 	};
 };
 
+/*! What a leg leaves for the record of its call. */
+struct leg_record {
+	char wire_id[96];	/*!< SIP: Call-ID; GSM: callref; as on the wire */
+	char codec[16];		/*!< name of the codec agreed upon on this leg, "" if none */
+	char endpoint[64];	/*!< at the media gateway, "" if none */
+	char remote[64];	/*!< SIP: signalling address of the peer; "" if it has none */
+	uint16_t sip_status;	/*!< SIP: final status of the INVITE, 0: none, or no SIP */
+	uint64_t media_key;	/*!< key of its wire_media_stats, 0: none */
+};
+
 /*! A kind of leg. One object per kind and process, made by leg_kinds.c. */
 struct leg_kind {
 	const char *name;	/*!< "gsm", "sip" */
@@ -187,6 +197,8 @@ struct leg_kind {
 	int (*media_mode)(const struct leg_kind *kind, const char *target);
 	/*! Name of the target that a leg came from or goes to, for routes, rules and records; "" for kinds that have only one. Valid until the leg is freed. */
 	const char *(*target)(const struct leg *leg);
+	/*! What is to be remembered of a leg; may be NULL. \a rec comes zeroed. */
+	void (*record)(const struct leg *leg, struct leg_record *rec);
 	/*! One line for the operator: state, identifiers on the wire, media. Returns like snprintf. */
 	int (*to_str_buf)(char *buf, size_t len, const struct leg *leg);
 

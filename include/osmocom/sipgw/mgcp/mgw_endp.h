@@ -65,3 +65,4 @@ void mgw_endp_want(struct mgw_endp *endp, enum mgw_conn conn, const struct mgw_w
 /*! The user is done: no callback from now on, DLCX if anything was or may have been created. NULL is allowed. */
 void mgw_endp_release(struct mgw_endp *endp);
 const char *mgw_endp_name(const struct mgw_endp *endp);	/*!< "rtpbridge/1@mgw", or "" before it is known */
+uint64_t mgw_endp_call_id(const struct mgw_endp *endp); /*!< what "C:" says in its commands: key of wire_bind() and of its wire_media_stats */

@@ -11,6 +11,8 @@
 
 #include <osmocom/sipgw/call/call.h>
 
+#include <string.h>
+
 #include <osmocom/sipgw/base/timers.h>
 
 #include "call_internal.h"
@@ -40,17 +42,9 @@ static char side_letter(enum leg_side side)
 	return side == LEG_A ? 'A' : 'B';
 }
 
-static void post_cmd(struct call *call, enum leg_side side, const struct leg_cmd *cmd)
-{
-	const struct leg *leg = call->legs[side];
-
-	if (leg)
-		dispatch_post_cmd(call->calls->dispatch, call->id, side, leg->serial, cmd);
-}
-
 static void post_media(struct call *call, enum leg_side side, enum leg_cmd_type type, struct leg_media media)
 {
-	post_cmd(call, side, &(struct leg_cmd){ .type = type, .media = media });
+	call_post_cmd(call, side, &(struct leg_cmd){ .type = type, .media = media });
 }
 
 /*
@@ -78,9 +72,10 @@ static void end(struct call *call, const struct cause *cause)
 	cmd.cause.value = cause_valid(cause->value);
 	call->cause = talloc_memdup(call, &cmd.cause, sizeof(cmd.cause));
 	call_account_end(call);
+	call_target_forget(call);
 	for (side = LEG_A; side <= LEG_B; side++) {
 		if (call->legs[side])
-			post_cmd(call, side, &cmd);
+			call_post_cmd(call, side, &cmd);
 	}
 	if (has_legs(call))
 		call_state_chg(call, CALL_ST_RELEASING);
@@ -100,18 +95,44 @@ static void end_by_side(struct call *call, enum leg_side side, const struct caus
 	end(call, cause);
 }
 
-/* The called side is gone before it answered. A next target (failover) would be tried from here: the state goes back to
- * ROUTING, a new leg B is made, and leg A hears nothing. Commands to the old leg B may still be in the queue then. */
-static void target_failed(struct call *call, const struct cause *cause)
+/* A further attempt: leg A keeps its SETUP's offer, whatever it was told of an answer meanwhile. What it has asked for
+ * since then is not passed on. */
+static void forget_media(struct call *call, bool offered)
 {
-	end_by_side(call, LEG_B, cause);
+	bool a_waits = call->ask_pending[LEG_A] || (call->offer_pending[LEG_A] && call->early_answer);
+
+	if (a_waits)
+		post_media(call, LEG_A, LEG_CMD_MEDIA, (struct leg_media){ .kind = LEG_MEDIA_RETRY });
+	memset(call->ask_pending, 0, sizeof(call->ask_pending));
+	memset(call->offer_pending, 0, sizeof(call->offer_pending));
+	call->offer_pending[LEG_A] = offered;
+	call->early_answer = false;
+}
+
+/* The called side is gone before it answered. If there is another to call, leg A hears nothing. Commands to the old leg
+ * B that are still in the queue are stale by its serial number. The time limit goes on. */
+static void target_failed(struct call *call, const struct leg_released *released)
+{
+	struct cause why = released->cause;
+
+	if (!call_target_failed(call, released, &why)) {
+		end_by_side(call, LEG_B, &why);
+		return;
+	}
+	osmo_fsm_inst_state_chg_keep_timer(call->fi, CALL_ST_ROUTING);
+	if (call_target_take(call, &why) < 0) {
+		end_by_side(call, LEG_B, &why);
+		return;
+	}
+	forget_media(call, call_target_setup(call));
+	osmo_fsm_inst_state_chg_keep_timer(call->fi, CALL_ST_CALLING);
 }
 
 static void on_released(struct call *call, enum leg_side side, const struct leg_event *ev)
 {
 	call_drop_leg(call, side);
 	if (side == LEG_B && !call->answered)
-		target_failed(call, &ev->released.cause);
+		target_failed(call, &ev->released);
 	else
 		end_by_side(call, side, &ev->released.cause);
 }
@@ -120,49 +141,26 @@ static void on_released(struct call *call, enum leg_side side, const struct leg_
  * Set-up
  */
 
-/* Make leg B as the route says. */
-static int make_leg_b(struct call *call, const struct route *route, struct cause *why)
-{
-	struct leg *leg;
-
-	*why = cause_make(CAUSE_TEMP_FAILURE, "%s cannot take a call now", route->kind->name);
-	leg = route->kind->alloc(route->kind, call, route->target, why);
-	if (!leg)
-		return -1;
-	call_add_leg(call, LEG_B, leg);
-	return 0;
-}
-
 /* The media mode is what leg A has acted on already; a change of configuration meanwhile is for the next call. */
 static void on_setup(struct call *call, enum leg_side side, const struct leg_event *ev)
 {
-	struct leg_cmd setup = { .type = LEG_CMD_SETUP, .setup = ev->setup };
-	const struct leg_kind *from = call->legs[LEG_A]->kind;
-	struct route route;
 	struct cause why;
 
 	call_set_parties(call, ev->setup.parties);
 	call->media_mode = ev->setup.media_mode;
 	call->offer_pending[LEG_A] = ev->setup.media.kind == LEG_MEDIA_OFFER;
-	LOG_CALL(call, LOGL_INFO, "%s from %s\n", call_parties_str(call), from->name);
+	LOG_CALL(call, call->parties->emergency ? LOGL_NOTICE : LOGL_INFO, "%s from %s\n", call_parties_str(call),
+		 call->legs[LEG_A]->kind->name);
+	if (call->parties->emergency)
+		call_count(call, CALLS_CTR_EMERGENCY);
 
 	call_state_chg(call, CALL_ST_ROUTING);
-	route_rewrite(call->calls, from, call->parties);
-	route = route_find(call->calls, from, NULL, call->parties);
-	if (!route.kind) {
-		end_by_us(call, &route.cause);
-		return;
-	}
-	call_set_target(call, *route.target ? route.target : route.kind->name);
-	if (make_leg_b(call, &route, &why) < 0) {
+	if (call_target_find(call, &ev->setup, &why) < 0 || call_target_take(call, &why) < 0) {
 		end_by_us(call, &why);
 		return;
 	}
-	LOG_CALL(call, LOGL_INFO, "routed to %s%s%s, media %s\n", route.kind->name, *route.target ? " " : "",
-		 route.target, get_value_string(media_mode_names, call->media_mode));
-	post_cmd(call, LEG_A, &(struct leg_cmd){ .type = LEG_CMD_PROCEED });
-	setup.setup.parties = call->parties;
-	post_cmd(call, LEG_B, &setup);
+	call_post_cmd(call, LEG_A, &(struct leg_cmd){ .type = LEG_CMD_PROCEED });
+	call_target_setup(call);
 	call_state_chg(call, CALL_ST_CALLING);
 }
 
@@ -186,6 +184,7 @@ static struct leg_media set_up_media(struct call *call, const struct leg_media *
 	switch (media->kind) {
 	case LEG_MEDIA_ANSWER:
 		call->offer_pending[LEG_A] = false;
+		call->early_answer = true;
 		return *media;
 	case LEG_MEDIA_OFFER:
 		if (call->offer_pending[LEG_A]) {
@@ -199,11 +198,16 @@ static struct leg_media set_up_media(struct call *call, const struct leg_media *
 	}
 }
 
-/* The timer of ALERTING runs from the first sign on: 180s that come for ever do not hold a call for ever. */
+/* The timer of ALERTING runs from the first sign on: neither 180s that come for ever nor one target after the other hold a
+ * call for ever. */
 static void come_alive(struct call *call)
 {
-	if (in_state(call, CALL_ST_CALLING))
+	if (!in_state(call, CALL_ST_CALLING))
+		return;
+	if (call_target_first_sign(call))
 		call_state_chg(call, CALL_ST_ALERTING);
+	else
+		osmo_fsm_inst_state_chg_keep_timer(call->fi, CALL_ST_ALERTING);
 }
 
 static void on_alerting(struct call *call, enum leg_side side, const struct leg_event *ev)
@@ -236,11 +240,12 @@ static void on_answered(struct call *call, enum leg_side side, const struct leg_
 		return;
 	}
 	call->answered = true;
+	call_target_forget(call);
 	osmo_clock_gettime(CLOCK_MONOTONIC, &call->t_answered);
 	call_count(call, CALLS_CTR_ANSWERED);
 	LOG_CALL(call, LOGL_INFO, "answered\n");
 	call_state_chg(call, CALL_ST_CONNECTING);
-	post_cmd(call, LEG_A, &cmd);
+	call_post_cmd(call, LEG_A, &cmd);
 }
 
 /* Leg A confirms that it got the answer. Some kinds of legs say it on side B too, where it means nothing. */
@@ -323,12 +328,12 @@ static void on_media(struct call *call, enum leg_side side, const struct leg_eve
 
 static void on_dtmf(struct call *call, enum leg_side side, const struct leg_event *ev)
 {
-	post_cmd(call, leg_other_side(side), &(struct leg_cmd){ .type = LEG_CMD_DTMF, .dtmf = ev->dtmf });
+	call_post_cmd(call, leg_other_side(side), &(struct leg_cmd){ .type = LEG_CMD_DTMF, .dtmf = ev->dtmf });
 }
 
 static void on_dtmf_result(struct call *call, enum leg_side side, const struct leg_event *ev)
 {
-	post_cmd(call, leg_other_side(side), &(struct leg_cmd){ .type = LEG_CMD_DTMF_RESULT, .dtmf = ev->dtmf });
+	call_post_cmd(call, leg_other_side(side), &(struct leg_cmd){ .type = LEG_CMD_DTMF_RESULT, .dtmf = ev->dtmf });
 }
 
 /* What is done about an event. In which state and from which side it may come is said by the state table below. */
@@ -434,6 +439,8 @@ static void cleanup(struct osmo_fsm_inst *fi, enum osmo_fsm_term_cause cause)
  *                                        RELEASING ---- all legs have said RELEASED, or time-out ----> gone
  */
 
+/* Not drawn: RELEASED of B in CALLING and ALERTING leads back to ROUTING if there is another target (call_target.c). */
+
 #define S(EVENT) (1u << (EVENT))
 #define A(TYPE)	 S(EV(LEG_A, LEG_EV_##TYPE))
 #define B(TYPE)	 S(EV(LEG_B, LEG_EV_##TYPE))
@@ -463,13 +470,13 @@ static const struct osmo_fsm_state states[] = {
 	[CALL_ST_CALLING] = {
 		.name = "CALLING",
 		.in_event_mask = EVENTS_SETUP | EVENTS_END,
-		.out_state_mask = S(CALL_ST_ALERTING) | S(CALL_ST_CONNECTING) | S(CALL_ST_RELEASING),
+		.out_state_mask = S(CALL_ST_ROUTING) | S(CALL_ST_ALERTING) | S(CALL_ST_CONNECTING) | S(CALL_ST_RELEASING),
 		.action = st_live,
 	},
 	[CALL_ST_ALERTING] = {
 		.name = "ALERTING",
 		.in_event_mask = EVENTS_SETUP | EVENTS_END,
-		.out_state_mask = S(CALL_ST_CONNECTING) | S(CALL_ST_RELEASING),
+		.out_state_mask = S(CALL_ST_ROUTING) | S(CALL_ST_CONNECTING) | S(CALL_ST_RELEASING),
 		.action = st_live,
 	},
 	[CALL_ST_CONNECTING] = {

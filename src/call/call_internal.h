@@ -29,6 +29,16 @@ void call_detach(struct call *call);
 void call_account_end(const struct call *call);
 const char *call_parties_str(const struct call *call);
 
+void call_post_cmd(struct call *call, enum leg_side side, const struct leg_cmd *cmd);
+
+/* call_target.c */
+int call_target_find(struct call *call, const struct leg_setup *setup, struct cause *why);
+int call_target_take(struct call *call, struct cause *why);
+bool call_target_setup(struct call *call);
+bool call_target_first_sign(struct call *call);
+bool call_target_failed(struct call *call, const struct leg_released *end, struct cause *why);
+void call_target_forget(struct call *call);
+
 /* call_fsm.c */
 int call_fsm_start(struct call *call);
 void call_fsm_rx(struct call *call, enum leg_side side, const struct leg_event *ev);

@@ -1,4 +1,7 @@
-/* Where a call goes: a pure look-up, without side effects.
+/* Where a call goes: a pure look-up, without side effects. The rules themselves are route_rule.c's.
+ *
+ * An emergency call looks at the rules made for emergency calls first; only when none of them matches it goes on as any
+ * other call.
  *
  * One rule holds whatever is configured: a call that came from SIP goes to the GSM side and nowhere else, so nobody can
  * use us as a relay between SIP peers (toll fraud). */
@@ -11,6 +14,7 @@
 
 #include <osmocom/core/utils.h>
 
+#include <osmocom/sipgw/base/token.h>
 #include <osmocom/sipgw/call/call.h>
 
 const struct value_string mt_identity_names[] = { { MT_IDENTITY_MSISDN, "msisdn" }, { MT_IDENTITY_IMSI, "imsi" }, {} };
@@ -43,6 +47,46 @@ static struct route to_default_peer(const struct calls *calls)
 	return (struct route){ .kind = calls->sip, .target = peer, .media_mode = mode };
 }
 
+/* Peers that do not exist are passed over when the call is made; here they have no say. */
+static struct route to_peers(const struct calls *calls, const struct route_rule *rule)
+{
+	struct route route = { .media_mode = MEDIA_DIRECT };
+	unsigned int i;
+	int mode;
+
+	for (i = 0; i < rule->n_peers && calls->sip; i++) {
+		mode = calls->sip->media_mode(calls->sip, rule->peers[i].name);
+		if (mode < 0)
+			continue;
+		if (mode == MEDIA_ANCHORED)
+			route.media_mode = MEDIA_ANCHORED;
+		route.target = route.target ?: rule->peers[i].name;
+		route.kind = calls->sip;
+	}
+	if (!route.kind)
+		return refuse(cause_make(CAUSE_NO_ROUTE, "route '%s' leads to no SIP peer that exists", rule->name));
+	return route;
+}
+
+static struct route by_rule(const struct calls *calls, const struct route_rule *rule, bool from_sip,
+			    const char *from_target)
+{
+	struct route route;
+
+	if (rule->action == ROUTE_REJECT)
+		route = refuse(cause_make(rule->reject, "route '%s' rejects it", rule->name));
+	else if (rule->action == ROUTE_TO_PEERS && from_sip)
+		route = refuse(cause_make(CAUSE_REJECTED, "route '%s' would lead from SIP to SIP", rule->name));
+	else if (rule->action == ROUTE_TO_PEERS)
+		route = to_peers(calls, rule);
+	else
+		route = to_gsm(calls, from_sip ? from_target : NULL);
+	if (rule->action == ROUTE_TO_GSM && !from_sip)
+		route.media_mode = rule->gsm_media;
+	route.rule = rule;
+	return route;
+}
+
 /* Is there somebody to call? The IMSI is that of the GSM subscriber: the called one if the call comes from SIP. */
 static bool somebody_is_called(const struct call_parties *parties, bool from_sip)
 {
@@ -58,10 +102,27 @@ static bool number_instead_of_imsi(const struct calls *calls, const struct call_
 	return from_sip && calls->routes.mt_identity == MT_IDENTITY_IMSI && number_given(&parties->called);
 }
 
+/* The rules for emergency calls stand before all others for such a call. */
+static const struct route_rule *first_match(const struct calls *calls, const struct route_query *q)
+{
+	const struct route_rule *rule;
+	int pass;
+
+	for (pass = !q->parties->emergency; pass < 2; pass++) {
+		llist_for_each_entry (rule, &calls->routes.rules, entry) {
+			if (rule->emergency == !pass && route_rule_try(rule, q) == ROUTE_MATCHES)
+				return rule;
+		}
+	}
+	return NULL;
+}
+
 struct route route_find(const struct calls *calls, const struct leg_kind *from, const char *from_target,
 			const struct call_parties *parties)
 {
 	bool from_sip = from == calls->sip;
+	const struct route_rule *rule;
+	struct route_query q;
 
 	if (!somebody_is_called(parties, from_sip))
 		return refuse(cause_make(CAUSE_INVALID_NUMBER, "no number was dialled"));
@@ -69,7 +130,48 @@ struct route route_find(const struct calls *calls, const struct leg_kind *from, 
 		return refuse(cause_make(
 			CAUSE_INVALID_NUMBER, "'%s%s' is no IMSI, which 'mt-identity imsi' wants: 14 or 15 digits",
 			parties->called.type == NUMBER_INTERNATIONAL ? "+" : "", parties->called.digits));
+	route_query_init(&q, calls, from, from_target, parties);
+	rule = first_match(calls, &q);
+	if (rule)
+		return by_rule(calls, rule, from_sip, from_target);
 	return from_sip ? to_gsm(calls, from_target) : to_default_peer(calls);
+}
+
+/* One of the first \a n of those left, each as often as its weight says (RFC 2782); a weight of 0 is only taken if all
+ * are 0. */
+static unsigned int draw(const struct route_peer *const left[], unsigned int n)
+{
+	uint32_t sum = 0, at;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		sum += left[i]->weight;
+	if (!sum)
+		return 0;
+	at = token_u32() % sum;
+	for (i = 0; at >= left[i]->weight; i++)
+		at -= left[i]->weight;
+	return i;
+}
+
+unsigned int route_order(const struct route *route, const char *names[ROUTE_MAX_TARGETS])
+{
+	const struct route_peer *left[ROUTE_MAX_TARGETS];
+	const struct route_rule *rule = route->rule;
+	unsigned int i, n, at;
+
+	if (!rule || rule->action != ROUTE_TO_PEERS) {
+		names[0] = route->target;
+		return !!route->kind;
+	}
+	for (i = 0; i < rule->n_peers; i++)
+		left[i] = &rule->peers[i];
+	for (i = 0, n = rule->n_peers; n; i++, n--) {
+		at = rule->shared ? draw(left, n) : 0;
+		names[i] = left[at]->name;
+		memmove(&left[at], &left[at + 1], (n - at - 1) * sizeof(*left));
+	}
+	return i;
 }
 
 /* The IMSI takes the number's place: the MSC looks at the number first if it gets both. */
@@ -98,4 +200,15 @@ void route_rewrite(const struct calls *calls, const struct leg_kind *from, struc
 		called_is_imsi(parties);
 	else
 		calling_is_imsi(parties);
+}
+
+int route_look_ahead(const struct calls *calls, const struct leg_kind *from, const char *from_target,
+		     const struct call_parties *parties)
+{
+	struct call_parties rewritten = *parties;
+	struct route route;
+
+	route_rewrite(calls, from, &rewritten);
+	route = route_find(calls, from, from_target, &rewritten);
+	return route.kind ? (int)route.media_mode : -1;
 }

@@ -97,6 +97,19 @@ bool sdp_codec_is_voice(enum sdp_codec_id id)
 	}
 }
 
+bool sdp_codec_carries_call(const struct sdp_format *fmt)
+{
+	switch (sdp_codec_of(fmt)) {
+	case SDP_CODEC_CN:
+	case SDP_CODEC_TELEPHONE_EVENT:
+		return false;
+	case SDP_CODEC_UNKNOWN:
+		return fmt->enc[0];
+	default:
+		return true;
+	}
+}
+
 void sdp_codec_to_format(struct sdp_format *fmt, enum sdp_codec_id id, const char *fmtp)
 {
 	const struct sdp_codec *codec = sdp_codec_get(id);

@@ -80,19 +80,12 @@ static const char *format_name(const struct sdp_format *f)
 	return id == SDP_CODEC_UNKNOWN ? f->enc : sdp_codec_get(id)->name;
 }
 
-static bool is_voice_or_unknown(const struct sdp_format *f)
-{
-	enum sdp_codec_id id = sdp_codec_of(f);
-
-	return sdp_codec_is_voice(id) || (id == SDP_CODEC_UNKNOWN && f->enc[0]);
-}
-
 static bool was_named(const struct sdp_caps *caps, int n, const char *name)
 {
 	int i;
 
 	for (i = 0; i < n; i++) {
-		if (is_voice_or_unknown(&caps->f[i]) && !strcasecmp(format_name(&caps->f[i]), name))
+		if (sdp_codec_carries_call(&caps->f[i]) && !strcasecmp(format_name(&caps->f[i]), name))
 			return true;
 	}
 	return false;
@@ -106,7 +99,7 @@ int sdp_caps_to_str_buf(char *buf, size_t len, const struct sdp_caps *caps)
 	for (i = 0; i < caps->n; i++) {
 		const char *name = format_name(&caps->f[i]);
 
-		if (!is_voice_or_unknown(&caps->f[i]) || was_named(caps, i, name))
+		if (!sdp_codec_carries_call(&caps->f[i]) || was_named(caps, i, name))
 			continue;
 		OSMO_STRBUF_PRINTF(sb, "%s%s", sb.chars_needed ? ", " : "", name);
 	}
@@ -208,7 +201,7 @@ int sdp_nego_common(struct sdp_caps *out, const struct sdp_caps *ours, const str
 	else
 		common_in_their_order(out, ours, offered);
 	for (i = 0; i < out->n; i++)
-		n_voice += is_voice_or_unknown(&out->f[i]);
+		n_voice += sdp_codec_carries_call(&out->f[i]);
 	return n_voice;
 }
 
@@ -245,7 +238,7 @@ static bool was_offered(const struct sdp_media *offered, const struct sdp_format
 	for (i = 0; i < offered->n_formats; i++) {
 		const struct sdp_format *o = &offered->formats[i];
 
-		if (f->enc[0] ? sdp_format_compatible(o, f) : o->pt == f->pt && is_voice_or_unknown(o))
+		if (f->enc[0] ? sdp_format_compatible(o, f) : o->pt == f->pt && sdp_codec_carries_call(o))
 			return true;
 	}
 	return false;
@@ -258,7 +251,7 @@ const struct sdp_format *sdp_nego_chosen(const struct sdp_media *offered, const 
 	for (i = 0; i < answered->n_formats; i++) {
 		const struct sdp_format *f = &answered->formats[i];
 
-		if ((!f->enc[0] || is_voice_or_unknown(f)) && was_offered(offered, f))
+		if ((!f->enc[0] || sdp_codec_carries_call(f)) && was_offered(offered, f))
 			return f;
 	}
 	return NULL;
@@ -351,7 +344,7 @@ static const struct sdp_format *settle_voice(const struct sdp_caps *common, cons
 	for (i = 0; i < common->n; i++) {
 		const struct sdp_format *f = &common->f[i];
 
-		if (!is_voice_or_unknown(f) || (voice && sdp_codec_of(f) != sdp_codec_of(voice)))
+		if (!sdp_codec_carries_call(f) || (voice && sdp_codec_of(f) != sdp_codec_of(voice)))
 			continue;
 		if (same_packing(f, best_match(ours, f)))
 			return f;

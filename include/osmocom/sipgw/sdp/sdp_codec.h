@@ -55,6 +55,10 @@ enum sdp_codec_id sdp_codec_of(const struct sdp_format *fmt);
 /*! Can one talk over it? False for telephone-event, CN, CLEARMODE and what we do not know. */
 bool sdp_codec_is_voice(enum sdp_codec_id id);
 
+/*! Can a call be carried over it: speech, data (CLEARMODE), or something unknown by name? Not so the formats that only go
+ * with others, telephone-event and CN. */
+bool sdp_codec_carries_call(const struct sdp_format *fmt);
+
 /*! Make a format of a codec, with its usual payload type; \a fmtp may be NULL. */
 void sdp_codec_to_format(struct sdp_format *fmt, enum sdp_codec_id id, const char *fmtp);
 

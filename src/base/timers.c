@@ -41,6 +41,7 @@ struct osmo_tdef gsm_tdefs[] = {
 	SECONDS(T_GSM_CONNECT_ACK, 35, "MNCC_SETUP_COMPL_IND after MNCC_SETUP_RSP"),
 	SECONDS(T_GSM_RELEASE, 65, "MNCC_REL_IND/_CNF after MNCC_DISC_REQ/_REL_REQ"),
 	SECONDS(T_GSM_MSC_GUARD, 60, "pacify osmo-msc's guard timer in an active call this often"),
+	SECONDS(T_GSM_DTMF, 5, "nobody says whether a key can be delivered: rejected"),
 	{}
 };
 
@@ -75,6 +76,20 @@ struct osmo_tdef sip_tdefs[] = {
 	MS(T_SIP_J, 32000, "timer J: absorb repeated requests"),
 	MS(T_SIP_L, 32000, "timer L: absorb repeated INVITEs after a 2xx"),
 	MS(T_SIP_M, 32000, "timer M: take further 2xx of a forked INVITE"),
+	INTERVAL(T_SIP_DNS_MIN, 10000, "addresses from DNS are good for this long at least"),
+	INTERVAL(T_SIP_DNS_MAX, 3600000, "addresses from DNS are good for this long at most"),
+	INTERVAL(T_SIP_DNS_RETRY, 2000, "first wait after a DNS look-up that failed"),
+	INTERVAL(T_SIP_DNS_RETRY_MAX, 60000, "longest wait after a DNS look-up that failed"),
+	MS(T_SIP_NEXT, 4000, "INVITE gets no response: next address or peer, if any"),
+	MS(T_SIP_OPTIONS, 4000, "OPTIONS gets no response: a failure"),
+	INTERVAL(T_SIP_PROBE, 5000, "OPTIONS interval, address of a peer down or in doubt"),
+	INTERVAL(T_SIP_DOWN, 30000, "address down: a call may try again (options-interval 0)"),
+	MS(T_SIP_TP_OPEN, 4000, "connection not open, or TLS handshake not done: failed"),
+	MS(T_SIP_TP_HALF, 20000, "half a message, or none on a new connection: closed"),
+	MS(T_SIP_TP_IDLE, 900000, "connection not used: closed"),
+	MS_OR_OFF(T_SIP_TP_PING, 30000, "keep-alive on connections of ours, 0: none"),
+	MS(T_SIP_TP_PONG, 10000, "no answer to a keep-alive: closed"),
+	MS(T_SIP_TP_STUCK, 10000, "nothing is taken of what we send: closed"),
 	{}
 };
 

@@ -15,6 +15,7 @@
 #include <osmocom/core/utils.h>
 
 #include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/timers.h>
 #include <osmocom/sipgw/base/token.h>
 
 #include "sip_text.h"
@@ -58,11 +59,23 @@ static bool is_pending(const struct sip_trx *trx)
 	return is_client(trx) && (trx->state == TRX_ST_TRYING || trx->state == TRX_ST_PROCEEDING);
 }
 
+/* ... and does somebody care? */
+static bool is_awaited(const struct sip_trx *trx)
+{
+	return is_pending(trx) && !trx->background;
+}
+
 void trx_set_state(struct sip_trx *trx, enum trx_state state)
 {
-	trx->all->pending -= is_pending(trx);
+	trx->all->pending -= is_awaited(trx);
 	trx->state = state;
-	trx->all->pending += is_pending(trx);
+	trx->all->pending += is_awaited(trx);
+}
+
+void trx_set_background(struct sip_trx *trx)
+{
+	trx->all->pending -= is_awaited(trx);
+	trx->background = true;
 }
 
 static struct sip_trx *trx_alloc(struct sip_trxs *all, enum trx_kind kind, enum sip_method method,
@@ -95,7 +108,7 @@ void trx_free(struct sip_trx *trx)
 	hash_del(&trx->node);
 	if (trx->merge_key)
 		hash_del(&trx->merge_node);
-	trx->all->pending -= is_pending(trx);
+	trx->all->pending -= is_awaited(trx);
 	trx->all->count--;
 	talloc_free(trx);
 }
@@ -423,6 +436,17 @@ const char *sip_trx_request_bytes(const struct sip_trx *trx, size_t *len)
 		return NULL;
 	*len = trx->data_len;
 	return trx->data;
+}
+
+void sip_trx_set_patience(struct sip_trx *trx, unsigned long ms)
+{
+	if (!is_client(trx) || trx->state != TRX_ST_TRYING || trx->send_failed)
+		return;
+	if (trx->kind == TRX_ICT)
+		trx->impatient = true;
+	else
+		trx_set_background(trx);
+	timer_start_ms(&trx->timeout, ms);
 }
 
 void sip_trx_cancel(struct sip_trx *invite, const char *reason)

@@ -136,7 +136,7 @@ static void fail(struct sip_trx *trx)
 	const struct sip_trx_ops *ops = trx->ops;
 	enum sip_trx_end why = trx->send_failed ? SIP_TRX_TRANSPORT : SIP_TRX_TIMEOUT;
 
-	if (why == SIP_TRX_TIMEOUT)
+	if (why == SIP_TRX_TIMEOUT && trx->ops)
 		trx_count(trx, SIP_CTR_TRX_TIMEOUT);
 	LOG_TRX(trx, LOGL_INFO, "%s\n", why == SIP_TRX_TIMEOUT ? "timed out" : "could not be sent");
 	trx->ops = NULL;
@@ -165,8 +165,22 @@ static void client_repeat(struct sip_trx *trx, struct trx_input *in)
 	client_send(trx);
 }
 
+/* Its user is told of a time-out and tries another way. It stays, silent, until timer B: if somebody answers after all,
+ * he gets a CANCEL, and a BYE if it is a 2xx. */
+static void stay_behind(struct sip_trx *trx)
+{
+	trx->impatient = false;
+	trx->cancel_wanted = true;
+	trx_set_background(trx);
+	trx_set_state(trx, TRX_ST_TRYING);
+	osmo_timer_del(&trx->retrans);
+	start_timeout(trx, T_SIP_B);
+}
+
 static void client_failed(struct sip_trx *trx, struct trx_input *in)
 {
+	if (trx->impatient && !trx->send_failed)
+		stay_behind(trx);
 	fail(trx);
 }
 

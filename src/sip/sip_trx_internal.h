@@ -105,6 +105,8 @@ struct sip_trx {
 	bool reliable : 1;
 	bool send_failed : 1;
 	bool cancel_wanted : 1, cancel_sent : 1;
+	bool impatient : 1;  /*!< the time-out is shorter than B */
+	bool background : 1; /*!< nobody waits for it */
 	char *cancel_reason;
 };
 
@@ -115,6 +117,7 @@ uint64_t trx_merge_key(const struct sip_msg *req); /*!< 0: cannot be merged */
 
 /* sip_trx.c */
 void trx_set_state(struct sip_trx *trx, enum trx_state state);
+void trx_set_background(struct sip_trx *trx); /*!< nobody waits for it: no reason not to stop */
 void trx_keep(struct sip_trx *trx, const void *data, size_t len); /*!< NULL: drop */
 int trx_send(struct sip_trx *trx);
 void trx_count(const struct sip_trx *trx, enum sip_ua_ctr ctr);

@@ -26,6 +26,7 @@ enum gsm_timer {
 	T_GSM_CONNECT_ACK = -3,	/*!< MNCC_SETUP_COMPL_IND after MNCC_SETUP_RSP (3GPP T313) */
 	T_GSM_RELEASE = -4,	/*!< MNCC_REL_IND or _CNF after MNCC_DISC_REQ or _REL_REQ */
 	T_GSM_MSC_GUARD = -5,	/*!< pacify the guard timer of osmo-msc <= 1.9 in an active call this often */
+	T_GSM_DTMF = -6,	/*!< can a key be delivered? Below the 10 s for which the phone waits (T336) */
 };
 
 /*! Group "mncc": the link to the MSC. */
@@ -60,6 +61,20 @@ enum sip_timer {
 	T_SIP_J = -16,	/*!< non-INVITE server: absorb repeated requests */
 	T_SIP_L = -17,	/*!< INVITE server: absorb repeated INVITEs after a 2xx (RFC 6026) */
 	T_SIP_M = -18,	/*!< INVITE client: take further 2xx of a forked INVITE (RFC 6026) */
+	T_SIP_DNS_MIN = -21,	/*!< an address from DNS is good for this long at least, whatever its TTL says */
+	T_SIP_DNS_MAX = -22,	/*!< ... and at most */
+	T_SIP_DNS_RETRY = -23,	/*!< first wait after a resolution that failed; doubles up to the next */
+	T_SIP_DNS_RETRY_MAX = -24,
+	T_SIP_NEXT = -25,	/*!< INVITE gets no response at all: try the next address or peer, if there is one */
+	T_SIP_OPTIONS = -26,	/*!< OPTIONS gets no response: a failure */
+	T_SIP_PROBE = -27,	/*!< OPTIONS interval while a peer's address is down or in doubt */
+	T_SIP_DOWN = -28,	/*!< peers without options-interval: a call may try an address again this long after it went down */
+	T_SIP_TP_OPEN = -31,	/*!< a connection is not open, or TLS not ready */
+	T_SIP_TP_HALF = -32,	/*!< a message has begun and does not end; or none came on an accepted connection */
+	T_SIP_TP_IDLE = -33,	/*!< nothing was said on a connection */
+	T_SIP_TP_PING = -34,	/*!< CRLF keep-alive on connections of ours (RFC 5626 3.5.1); 0: none */
+	T_SIP_TP_PONG = -35,	/*!< ... is not answered by who did before */
+	T_SIP_TP_STUCK = -36,	/*!< the other side takes nothing of what waits */
 };
 
 extern struct osmo_tdef call_tdefs[];

@@ -27,6 +27,7 @@ static const struct rate_ctr_desc gsm_ctr_desc[] = {
 			       "Messages sent to keep osmo-msc's guard timer from clearing an active call" },
 	[GSM_CTR_RELEASE_TIMEOUT] = { "release:timeout", "Releases that the MSC did not confirm in time" },
 	[GSM_CTR_DTMF_FROM_PHONE] = { "dtmf:from_phone", "Keys pressed on phones" },
+	[GSM_CTR_DTMF_REJECTED] = { "dtmf:rejected", "Keys of phones that could not be delivered" },
 	[GSM_CTR_DTMF_TO_PHONE] = { "dtmf:to_phone", "Keys from the SIP side that MNCC has no message for" },
 	[GSM_CTR_HOLD] = { "hold", "Hold and retrieval asked for by phones" },
 	[GSM_CTR_HOLD_REJECTED] = { "hold:rejected",
@@ -144,7 +145,7 @@ void gsm_leg_end(struct gsm_leg *gl, const struct cause *cause)
 {
 	if (gl->leg.released)
 		return;
-	gsm_services_key_up(gl);
+	gsm_dtmf_key_up(gl);
 	gsm_media_stop(gl);
 	if (gl->mc.link)
 		mncc_call_detach(&gl->mc);
@@ -358,7 +359,7 @@ static void cmd_media(struct gsm_leg *gl, const struct leg_cmd *cmd)
 	bool waits = media->kind == LEG_MEDIA_OFFER || media->kind == LEG_MEDIA_ASK;
 
 	if (media->kind == LEG_MEDIA_NONE)
-		return; /* MNCC could notify the phone of a hold, no more */
+		return;
 	if (!gsm_leg_dispatch(gl, GSM_EV_CMD_MEDIA, media) && waits)
 		leg_post_media(&gl->leg, LEG_EV_MEDIA, LEG_MEDIA_RETRY, NULL);
 }
@@ -391,11 +392,10 @@ static void kind_handle(struct leg *leg, const struct leg_cmd *cmd)
 		cmd_media(gl, cmd);
 		return;
 	case LEG_CMD_DTMF:
-		/* MNCC has no message for it; RFC 4733 would have to pass in the media */
-		GSM_CTR(gl, GSM_CTR_DTMF_TO_PHONE);
-		LOG_GSM(gl, LOGL_DEBUG, "key %c cannot be sent to the phone\n", cmd->dtmf.key);
+		gsm_dtmf_cmd(gl, &cmd->dtmf);
 		return;
 	case LEG_CMD_DTMF_RESULT:
+		gsm_dtmf_result(gl, &cmd->dtmf);
 		return;
 	case LEG_CMD_RELEASE:
 		gsm_leg_release(gl, &cmd->cause);
@@ -424,6 +424,15 @@ static int kind_to_str_buf(char *buf, size_t len, const struct leg *leg)
 	gsm_media_to_str_buf(media, sizeof(media), gl);
 	return snprintf(buf, len, "gsm %s 0x%x %s %s", gl->mt ? "MT" : "MO", gl->mc.callref,
 			osmo_fsm_inst_state_name(gl->fi), media);
+}
+
+const struct value_string gsm_hold_notify_names[] = {
+	{ GSM_HOLD_NOTIFY, "notify" }, { GSM_HOLD_FACILITY, "facility" }, { GSM_HOLD_NOTHING, "none" }, {}
+};
+
+struct gsm_leg_cfg *gsm_leg_cfg(const struct leg_kind *kind)
+{
+	return &((struct gsm_kind *)gsm_kind_from(kind))->cfg;
 }
 
 /*! The kind "gsm"; owned by \a ctx, \a env is copied. Its legs and releases are gone when it is freed. */

@@ -1,6 +1,6 @@
 /*! \file gsm_leg_internal.h
  * What the files of the GSM leg share: the object (gsm_leg.c), what it does (gsm_leg_fsm.c), its media (gsm_media.c) and what the MSC changes of
- * them (gsm_change.c), services in a call (gsm_services.c) and a callref that outlives its leg (gsm_release.c). */
+ * them (gsm_change.c), services in a call (gsm_services.c, gsm_dtmf.c) and a callref that outlives its leg (gsm_release.c). */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 #pragma once
@@ -22,6 +22,7 @@
 #include <osmocom/sipgw/sdp/sdp_nego.h>
 
 struct mgw_endp;
+struct gsm_key;
 struct gsm_later;
 struct gsm_again;
 struct gsm_remote_state;
@@ -64,6 +65,7 @@ enum gsm_ctr {
 	GSM_CTR_PACIFIED,
 	GSM_CTR_RELEASE_TIMEOUT,
 	GSM_CTR_DTMF_FROM_PHONE,
+	GSM_CTR_DTMF_REJECTED,
 	GSM_CTR_DTMF_TO_PHONE,
 	GSM_CTR_HOLD,
 	GSM_CTR_HOLD_REJECTED,
@@ -124,10 +126,10 @@ struct gsm_leg {
 	struct mncc_call mc;
 	struct gsm_media media;
 	struct call_parties *parties;	/*!< MO, until SETUP is posted */
-	uint32_t dtmf_since;		/*!< ms, when the key was pressed */
-	char dtmf_key;			/*!< pressed, '\0' if none */
+	struct gsm_key *key;		/*!< pressed, NULL if none (gsm_dtmf.c) */
 	bool mt;			/*!< to a phone */
 	bool proceeding, alerted;	/*!< MO: CALL_PROC_REQ, ALERT_REQ were sent */
+	bool told_held;			/*!< the phone was told that the other side holds */
 	bool pacify;			/*!< something was sent that sets off the guard timer of osmo-msc 1.9 */
 };
 
@@ -135,6 +137,7 @@ struct gsm_leg {
 struct gsm_kind {
 	struct leg_kind kind;
 	struct gsm_leg_env env;
+	struct gsm_leg_cfg cfg;
 	struct rate_ctr_group *ctrs;
 	struct log_limit media_limit;
 };
@@ -240,8 +243,17 @@ bool rtp_addr_equal(const struct rtp_addr *a, const struct rtp_addr *b);
 
 /* gsm_services.c */
 bool gsm_services_rx(struct gsm_leg *gl, const struct mncc_msg *msg);
-void gsm_services_offer_done(struct gsm_leg *gl, enum gsm_offer what, bool accepted);
-void gsm_services_key_up(struct gsm_leg *gl);
+void gsm_services_offer_done(struct gsm_leg *gl, enum gsm_offer what, enum leg_media_kind outcome);
+void gsm_services_tell_hold(struct gsm_leg *gl);
+void gsm_services_tx(struct gsm_leg *gl, struct mncc_msg *msg);
+void gsm_services_reject(struct gsm_leg *gl, enum mncc_msg_type type, uint8_t cause);
+
+/* gsm_dtmf.c */
+void gsm_dtmf_rx_start(struct gsm_leg *gl, const struct mncc_msg *msg);
+void gsm_dtmf_rx_stop(struct gsm_leg *gl, const struct mncc_msg *msg);
+void gsm_dtmf_key_up(struct gsm_leg *gl);
+void gsm_dtmf_result(struct gsm_leg *gl, const struct leg_dtmf *dtmf);
+void gsm_dtmf_cmd(struct gsm_leg *gl, const struct leg_dtmf *dtmf);
 
 /* gsm_release.c */
 void gsm_release_start(const struct gsm_kind *kind, uint32_t callref, enum mncc_msg_type how, const struct cause *cause);

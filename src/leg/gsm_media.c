@@ -215,7 +215,7 @@ static void offer_done(struct gsm_leg *gl, enum leg_media_kind outcome)
 		return;
 	gsm_change_offer_done(gl, what, outcome);
 	if (!gl->leg.released)
-		gsm_services_offer_done(gl, what, outcome == LEG_MEDIA_ANSWER);
+		gsm_services_offer_done(gl, what, outcome);
 }
 
 /* The same description again says nothing new, unless the codec is another one now. */
@@ -349,6 +349,7 @@ void gsm_media_post_answer(struct gsm_leg *gl)
 		gl->media.moved = gl->media.recoded = false;
 	TALLOC_FREE(gl->media.offer);
 	leg_post_media(&gl->leg, LEG_EV_MEDIA, sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_REFUSED, sdp);
+	gsm_services_tell_hold(gl);
 }
 
 /*! Our answer did not reach the SIP side, which had taken its offer back: go on as before it. */
@@ -363,6 +364,8 @@ void gsm_media_answer_void(struct gsm_leg *gl)
 		want_peer(gl);
 	else if (m->mode == MEDIA_DIRECT)
 		tx_rtp_connect(gl, NULL);
+	if (!gl->leg.released)
+		gsm_services_tell_hold(gl);
 }
 
 /*! Offer anew. Returns false if that cannot be done now, since an offer of either side is pending. */

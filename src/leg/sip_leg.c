@@ -2,7 +2,8 @@
  *
  * The protocol, with its repetitions and races, is the session's; the media are the other leg's. Here is the edge:
  * numbers and identities become URIs and back, causes become statuses and Reason headers and back (RFC 3398, RFC 3326),
- * keys become INFO. The leg ends at once when told to: the session finishes what SIP has to say by itself. */
+ * keys become INFO (sip_leg_dtmf.c). The leg ends at once when told to: the session finishes what SIP has to say by
+ * itself. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -16,7 +17,6 @@
 
 #include <osmocom/sipgw/call/call.h>
 
-#include "sip_dtmf.h"
 #include "sip_leg_internal.h"
 
 /* The peer can cause it by each INVITE */
@@ -56,8 +56,10 @@ static void session_end(struct sip_session *s, const struct cause *cause)
 /*! End it towards both sides. */
 void sip_leg_release(struct sip_leg *sl, const struct cause *cause)
 {
-	if (sl->session)
+	if (sl->session) {
+		sip_leg_dtmf_flush(sl);
 		session_end(sl->session, cause);
+	}
 	leg_end(sl, cause);
 }
 
@@ -101,26 +103,6 @@ static void on_answered(struct sip_session *s, const struct sip_session_info *in
 	leg_post_media(&sl->leg, LEG_EV_ANSWERED, info->sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_NONE, info->sdp);
 }
 
-static void on_info(struct sip_session *s, const struct sip_session_info *info, void *data)
-{
-	struct leg_event ev = { .type = LEG_EV_DTMF };
-	struct sip_leg *sl = data;
-
-	if (!info->content_type || !info->body || !sip_dtmf_parse(&ev.dtmf, info->content_type, info->body))
-		return;
-	ev.dtmf.start = true;
-	leg_post(&sl->leg, &ev);
-	ev.dtmf.start = false;
-	leg_post(&sl->leg, &ev);
-}
-
-static void on_info_done(struct sip_session *s, const struct sip_session_info *info, void *data)
-{
-	if (info->status >= 300)
-		LOG_SIPLEG((struct sip_leg *)data, LOGL_NOTICE, "the peer did not take a key: %u %s\n", info->status,
-			   info->text ?: "");
-}
-
 static const struct sip_session_ops session_ops = {
 	.provisional = on_provisional,
 	.answered = on_answered,
@@ -128,8 +110,8 @@ static const struct sip_session_ops session_ops = {
 	.reoffer = sip_leg_media_reoffer,
 	.reoffer_gone = sip_leg_media_reoffer_gone,
 	.reanswered = sip_leg_media_reanswered,
-	.info = on_info,
-	.info_done = on_info_done,
+	.info = sip_leg_dtmf_info,
+	.info_done = sip_leg_dtmf_done,
 	.ended = on_ended,
 };
 
@@ -149,28 +131,6 @@ static void cmd_setup(struct sip_leg *sl, const struct leg_setup *setup)
 		leg_end(sl, &why);
 	}
 	TALLOC_FREE(sl->target);
-}
-
-/* Sent when the key is released, since only then it is known how long it was pressed */
-static void cmd_dtmf(struct sip_leg *sl, const struct leg_dtmf *dtmf)
-{
-	const struct sip_peer *peer = sip_session_peer(sl->session);
-	int mode = peer ? peer->cfg.dtmf : SIP_DTMF_INFO_RELAY;
-	const char *type = mode == SIP_DTMF_INFO ? "application/dtmf" : "application/dtmf-relay";
-	char body[SIP_DTMF_BODY_LEN];
-	struct leg_event result = {
-		.type = LEG_EV_DTMF_RESULT, .dtmf = { .key = dtmf->key, .accepted = mode != SIP_DTMF_NONE }
-	};
-
-	if (dtmf->start) {
-		leg_post(&sl->leg, &result);
-		return;
-	}
-	if (mode == SIP_DTMF_NONE)
-		return;
-	sip_dtmf_write(body, type, dtmf);
-	if (sip_session_info_send(sl->session, type, body) < 0)
-		LOG_SIPLEG(sl, LOGL_NOTICE, "key %c could not be sent\n", dtmf->key);
 }
 
 static void kind_handle(struct leg *leg, const struct leg_cmd *cmd)
@@ -202,7 +162,7 @@ static void kind_handle(struct leg *leg, const struct leg_cmd *cmd)
 		sip_leg_media_cmd(sl, &cmd->media);
 		return;
 	case LEG_CMD_DTMF:
-		cmd_dtmf(sl, &cmd->dtmf);
+		sip_leg_dtmf_cmd(sl, &cmd->dtmf);
 		return;
 	case LEG_CMD_DTMF_RESULT: /* INFO was answered when it came */
 		return;

@@ -1,5 +1,6 @@
 /*! \file sip_leg_internal.h
- * What the files of the SIP leg share: the object (sip_leg.c), its media (sip_leg_media.c), who calls whom (sip_leg_parties.c). */
+ * What the files of the SIP leg share: the object (sip_leg.c), its media (sip_leg_media.c), its keys (sip_leg_dtmf.c), who calls whom
+ * (sip_leg_parties.c). */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 #pragma once
@@ -19,6 +20,7 @@ struct sip_leg {
 	char *target;		     /*!< to a peer: its name, until SETUP */
 	char *early_answer;	     /*!< from a peer: an answer that came before the 200 it goes into */
 	uint64_t early_hash;	     /*!< to a peer: the early answer that was passed on last, 0: none */
+	struct sip_leg_keys *keys;   /*!< keys that the peer has not yet got, NULL: none */
 	bool incoming;
 	bool proceeding, alerting, progress; /*!< told already */
 	bool connected;			     /*!< from a peer: it has acknowledged our 200 */
@@ -28,12 +30,13 @@ struct sip_leg {
 	bool reoffer_open;		     /*!< the call was told of a re-INVITE, its answer is due */
 	bool reoffer_gone;		     /*!< the peer has cancelled that one meanwhile */
 	bool peer_holds;
+	bool no_keys;			     /*!< the peer takes none in this call */
 };
 
 struct sip_kind {
 	struct leg_kind kind;
 	struct sip_leg_env env;
-	struct log_limit refused_limit;
+	struct log_limit refused_limit, dtmf_limit;
 };
 
 #define LOG_SIPLEG(SL, LEVEL, FMT, ARGS...)                                                                            \
@@ -47,6 +50,12 @@ static inline struct sip_leg *sip_leg_from(struct leg *leg)
 
 /* sip_leg.c */
 void sip_leg_release(struct sip_leg *sl, const struct cause *cause);
+
+/* sip_leg_dtmf.c */
+void sip_leg_dtmf_cmd(struct sip_leg *sl, const struct leg_dtmf *dtmf);
+void sip_leg_dtmf_info(struct sip_session *s, const struct sip_session_info *info, void *data);
+void sip_leg_dtmf_done(struct sip_session *s, const struct sip_session_info *info, void *data);
+void sip_leg_dtmf_flush(struct sip_leg *sl);
 
 /* sip_leg_media.c */
 void sip_leg_media_early(struct sip_leg *sl, enum leg_event_type type, bool *told, const char *sdp);

@@ -32,6 +32,7 @@
 #define OFF_CONNECTED	260
 #define OFF_CAUSE	312
 #define OFF_PROGRESS	368
+#define OFF_FACILITY	516
 #define OFF_CCCAP	648
 #define OFF_CLIR	788
 #define OFF_KEYPAD	800
@@ -51,7 +52,7 @@
 #define FIELDS_CARRIED                                                                                                 \
 	(MNCC_FIELD_BEARER_CAP | MNCC_FIELD_CALLED | MNCC_FIELD_CALLING | MNCC_FIELD_REDIRECTING |                     \
 	 MNCC_FIELD_CONNECTED | MNCC_FIELD_CAUSE | MNCC_FIELD_PROGRESS | MNCC_FIELD_EMERGENCY | MNCC_FIELD_CCCAP |     \
-	 MNCC_FIELD_KEYPAD | MNCC_FIELD_GCR)
+	 MNCC_FIELD_KEYPAD | MNCC_FIELD_GCR | MNCC_FIELD_FACILITY)
 
 static inline uint32_t get32(const uint8_t *buf, size_t off)
 {
@@ -345,6 +346,10 @@ static void put_elements(uint8_t *buf, const struct mncc_msg *msg)
 		put32(buf, OFF_PROGRESS + 4, msg->progress.location);
 		put32(buf, OFF_PROGRESS + 8, msg->progress.descr);
 	}
+	if (msg->fields & MNCC_FIELD_FACILITY && msg->facility_len <= MNCC_MAX_FACILITY) {
+		put32(buf, OFF_FACILITY, msg->facility_len);
+		memcpy(buf + OFF_FACILITY + 4, msg->facility, msg->facility_len);
+	}
 	if (msg->fields & MNCC_FIELD_CCCAP) {
 		put32(buf, OFF_CCCAP, msg->cccap.dtmf);
 		put32(buf, OFF_CCCAP + 4, msg->cccap.pcp);
@@ -364,6 +369,8 @@ static uint32_t fields_to_send(const struct mncc_layout *layout, const struct mn
 
 	if (!msg->has_gcr)
 		fields &= ~MNCC_FIELD_GCR;
+	if (!msg->facility)
+		fields &= ~MNCC_FIELD_FACILITY;
 	if (fields != msg->fields)
 		LOGP(DMNCC, LOGL_DEBUG, "%s callref=0x%x: fields 0x%x are left out, the MSC does not take them\n",
 		     get_value_string(mncc_msg_type_names, msg->type), msg->callref, msg->fields & ~fields);
@@ -478,6 +485,8 @@ static int signal_to_str_buf(char *buf, size_t len, const struct mncc_msg *msg)
 		OSMO_STRBUF_PRINTF(sb, " progress(location=%u descr=%u)", msg->progress.location, msg->progress.descr);
 	if (msg->fields & MNCC_FIELD_KEYPAD)
 		OSMO_STRBUF_PRINTF(sb, " keypad='%c'", msg->keypad ? msg->keypad : '?');
+	if (msg->type == MNCC_MT_NOTIFY_REQ)
+		OSMO_STRBUF_PRINTF(sb, " notify=%u", msg->notify);
 	if (msg->emergency)
 		OSMO_STRBUF_PRINTF(sb, " emergency");
 	if (msg->clir.inv)

@@ -28,6 +28,10 @@ static const struct rate_ctr_desc peer_ctr_desc[] = {
 	[SIP_PEER_CTR_IN] = { "in", "Calls from the peer" },
 	[SIP_PEER_CTR_IN_ANSWERED] = { "in:answered", "Calls from the peer that were answered" },
 	[SIP_PEER_CTR_IN_FAILED] = { "in:failed", "Calls from the peer that were refused" },
+	[SIP_PEER_CTR_REFUSED_CALLS] = { "refused:calls", "Calls from and to the peer refused because max-calls were up" },
+	[SIP_PEER_CTR_REFUSED_RATE] = { "refused:rate", "Calls from and to the peer refused by max-calls-per-second" },
+	[SIP_PEER_CTR_DTMF] = { "dtmf", "Keys sent to the peer" },
+	[SIP_PEER_CTR_DTMF_LOST] = { "dtmf:lost", "Keys that the peer did not take, or is not to get" },
 };
 
 static const struct rate_ctr_group_desc peer_ctrg_desc = {

@@ -12,7 +12,8 @@
 
 #include <osmocom/sipgw/mncc/mncc_proto.h>
 
-#define MNCC_MAX_DIGITS 32
+#define MNCC_MAX_DIGITS	  32
+#define MNCC_MAX_FACILITY 127
 
 /*! A number as MNCC has it. */
 struct mncc_number {
@@ -52,6 +53,8 @@ struct mncc_msg {
 	char imsi[16];
 	uint8_t gcr[16];
 	bool has_gcr;
+	const uint8_t *facility; /*!< to send, with MNCC_FIELD_FACILITY: the components; not decoded */
+	uint8_t facility_len;	 /*!< at most MNCC_MAX_FACILITY */
 	/* RTP messages */
 	struct osmo_sockaddr addr; /*!< family AF_UNSPEC: none */
 	uint32_t payload_type, payload_msg_type;

@@ -133,6 +133,16 @@ bool sip_door_welcomes(const struct sip_ua *ua, const struct sip_msg *msg, const
 	return !msg->is_request || sip_door_peer(ua, from) || sip_ua_session_by_request(ua, msg, &from->remote);
 }
 
+/*! A request of \a dlg came along \a from: its peer may be behind a NAT that has changed its mind, then that is where
+ * our requests go from now on. Others cannot move a dialog by knowing its tags. */
+void sip_door_follow(const struct sip_session *s, struct sip_dialog *dlg, const struct sip_flow *from)
+{
+	if (!from->symmetric || !s->peer || sip_door_peer(s->ua, from) != s->peer)
+		return;
+	sip_hop_set(&dlg->origin, from);
+	dlg->next = dlg->origin;
+}
+
 /* ---- the log ---- */
 
 static uint64_t hash_of(const struct osmo_sockaddr *addr)

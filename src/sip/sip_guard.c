@@ -312,7 +312,8 @@ static void check_scheme(struct sip_scan *scan)
 		return;
 	}
 	scheme = (struct sip_str){ scan->uri.s, colon - scan->uri.s };
-	if (!sip_str_is(scheme, "sip") && !sip_str_is(scheme, "sips") && !sip_str_is(scheme, "tel"))
+	if (!sip_str_is(scheme, "sip") && !sip_str_is(scheme, "sips") && !sip_str_is(scheme, "tel") &&
+	    !sip_str_is(scheme, "urn"))
 		complain(scan, 416, "Unsupported URI Scheme");
 }
 

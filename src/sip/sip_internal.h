@@ -159,6 +159,7 @@ struct sip_uas_invite {
 };
 
 /*! An INFO of ours. */
+	char *connected_user, *connected_name; /*!< who answers, NULL if nobody has said */
 struct sip_info_req {
 	struct llist_head entry;
 	struct sip_session *s;
@@ -307,3 +308,4 @@ struct sip_session *sip_ua_session_by_request(const struct sip_ua *ua, const str
 /*! The checks that hold inside and outside of dialogs (RFC 3261 8.2.2.3, 8.2.3). True if the request was answered. */
 bool sip_ua_refuse_extension(struct sip_trx *trx, const struct sip_msg *req, const char *to_tag);
 bool sip_ua_refuse_content(struct sip_trx *trx, const struct sip_msg *req, const char *to_tag);
+void sip_door_follow(const struct sip_session *s, struct sip_dialog *dlg, const struct sip_flow *from);

@@ -14,6 +14,7 @@
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/token.h>
 
+#include "sip_identity.h"
 #include "sip_internal.h"
 #include "sip_request.h"
 
@@ -144,21 +145,9 @@ static int flow_to_peer(struct sip_flow *to, const struct sip_ua *ua, const stru
 {
 	if (!ua->started || !peer->usable)
 		return -EHOSTUNREACH;
-	to->tp = sip_transport_for(ua->tps, peer->cfg.transport, &peer->remote);
+	to->tp = sip_transport_at(ua->tps, peer->cfg.transport, &peer->remote, peer->cfg.local_addr);
 	to->remote = peer->remote;
 	return to->tp ? 0 : -EHOSTUNREACH;
-}
-
-/* "sip:user@host", -EMSGSIZE if it is too long. */
-static int make_uri(char *buf, size_t len, const char *user, const char *host)
-{
-	char escaped[256] = "";
-	int n;
-
-	if (user[0] && sip_escape_user(escaped, sizeof(escaped), user) < 0)
-		return -EMSGSIZE;
-	n = snprintf(buf, len, "sip:%s%s%s", escaped, escaped[0] ? "@" : "", host);
-	return n < (int)len ? 0 : -EMSGSIZE;
 }
 
 /* The dialog as far as the INVITE makes it. */
@@ -181,13 +170,14 @@ static int prepare_dialog(struct sip_session *s, const struct sip_invite *inv, c
 
 	sip_uac_tag(tag, call_id);
 	sip_hostport_buf(remote, sizeof(remote), &tx->to.remote);
-	rc = make_uri(target, sizeof(target), inv->called_user ?: "", domain ?: remote);
+	rc = inv->urn ? sip_identity_urn(target, sizeof(target), inv->urn) :
+			sip_identity_uri(target, sizeof(target), inv->called_user ?: "", domain ?: remote);
 	if (rc < 0)
 		return rc;
 	if (anonymous) /* RFC 3323 4.1.1.3 */
-		rc = make_uri(from, sizeof(from), "anonymous", "anonymous.invalid");
+		rc = sip_identity_uri(from, sizeof(from), "anonymous", "anonymous.invalid");
 	else
-		rc = make_uri(from, sizeof(from), calling, domain ?: tx->local);
+		rc = sip_identity_uri(from, sizeof(from), calling, domain ?: tx->local);
 	if (rc < 0)
 		return rc;
 	return sip_dialog_from_invite(s, &s->dlg, strs, &tx->to);
@@ -206,6 +196,7 @@ struct sip_session *sip_session_invite(struct sip_ua *ua, struct sip_peer *peer,
 	}
 	s = sip_session_alloc(ua, peer, SIP_SESSION_CALLING);
 	if (!s)
+	sip_door_stamp(to, peer);
 		return NULL;
 	s->outgoing = true;
 	sip_tx_begin(&tx, &to);

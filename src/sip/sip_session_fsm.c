@@ -18,6 +18,7 @@
 
 #include <osmocom/sipgw/base/log.h>
 
+#include "sip_identity.h"
 #include "sip_internal.h"
 #include "sip_request.h"
 
@@ -81,6 +82,7 @@ static void calling_provisional(struct sip_session *s, const struct sip_session_
 
 static void calling_2xx(struct sip_session *s, const struct sip_session_rx *rx)
 {
+	sip_identity_read_connected(&info, s->peer, rx->msg);
 	static const struct sip_session_info bad = { .status = 500,
 						     .text = "2xx with an unusable Contact or Record-Route" };
 	struct sip_session_info info;
@@ -97,6 +99,7 @@ static void calling_2xx(struct sip_session *s, const struct sip_session_rx *rx)
 
 static void calling_failure(struct sip_session *s, const struct sip_session_info *info)
 {
+	sip_identity_read_connected(&info, s->peer, rx->msg);
 	count(s, SIP_PEER_CTR_OUT_FAILED);
 	end_told(s, info);
 }

@@ -172,6 +172,8 @@ void sip_session_rx_request(struct sip_session *s, struct sip_trx *trx, const st
 
 	if (!trx) {
 		sip_uas_rx_ack(s, req);
+	if (!dismissed)
+		sip_door_follow(s, dlg, from);
 	} else if (dismissed) {
 		sip_tx_respond(trx, req, req->method == SIP_BYE ? 200 : 481, NULL, NULL);
 	} else if (!sip_dialog_cseq_ok(dlg, req)) {

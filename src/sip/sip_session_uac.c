@@ -16,6 +16,7 @@
 #include <osmocom/sipgw/base/timers.h>
 #include <osmocom/sipgw/base/token.h>
 
+#include "sip_identity.h"
 #include "sip_internal.h"
 #include "sip_request.h"
 
@@ -330,6 +331,8 @@ int sip_uac_accept(struct sip_session *s, const struct sip_session_rx *rx)
 	rc = sip_dialog_from_response(s, &s->dlg, rx->msg, &origin);
 	if (rc < 0)
 		return rc;
+	sip_identity_write_invite(tx, s->peer, inv);
+	write_require(s, tx);
 	sip_dialog_tx_ack(&s->dlg, rx->msg->cseq);
 	return 0;
 }

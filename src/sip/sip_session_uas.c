@@ -16,6 +16,7 @@
 #include <osmocom/sipgw/base/timers.h>
 #include <osmocom/sipgw/base/token.h>
 
+#include "sip_identity.h"
 #include "sip_internal.h"
 
 #define PROVISIONAL_AGAIN_MS 60000 /* so that proxies do not lose patience (13.3.1.1) */
@@ -224,6 +225,31 @@ int sip_uas_respond(struct sip_session *s, uint16_t status, const char *sdp, con
 	write_head(&tx.w, in->head, forms_dialog);
 	if (forms_dialog) {
 		sip_tx_contact(&tx);
+/*! Begin a response to a request of theirs that makes or changes the session. */
+void sip_uas_tx_begin(const struct sip_session *s, const struct sip_uas_invite *in, struct sip_tx *tx, uint16_t status)
+{
+	bool forms_dialog = status > 100 && status < 300;
+
+	sip_tx_begin(tx, sip_trx_flow(in->trx));
+	tx->agent = "Server";
+	sip_write_status_line(&tx->w, status, NULL);
+	write_head(&tx->w, in->head, forms_dialog);
+	if (!forms_dialog)
+		return;
+	sip_tx_contact(tx);
+	sip_identity_write_connected(tx, s);
+	sip_session_write_extensions(s, tx);
+	sip_rel100_write(tx, in, status);
+	if (status >= 200)
+		sip_timer_write_2xx(in, tx);
+}
+
+/*! Say the provisional response again in a while. */
+void sip_uas_provisional_again(struct sip_session *s)
+{
+	timer_start_ms(&s->in->timer, PROVISIONAL_AGAIN_MS);
+}
+
 		sip_write_header_str(&tx.w, "Allow", SIP_ALLOW);
 	}
 	if (end)

@@ -157,6 +157,55 @@ int sip_transport_send(const struct sip_flow *to, const void *data, size_t len)
 		.remote = &to->remote,
 		.data = data,
 		.len = len,
+/* The same address of ours. */
+static bool same_home(const struct osmo_sockaddr *a, const struct osmo_sockaddr *b)
+{
+	return sip_addr_equal(a, b, false);
+}
+
+struct sip_transport *sip_transport_sibling(struct sip_transport *tp, enum sip_transport_id id,
+					    const struct osmo_sockaddr *remote)
+{
+	struct sip_transport *other;
+
+	if (tp->ops->id == id && tp->bound.u.sa.sa_family == remote->u.sa.sa_family)
+		return tp;
+	llist_for_each_entry (other, &tp->all->list, entry) {
+		if (other->ops->id == id && same_home(&other->bound, &tp->bound) &&
+		    other->bound.u.sa.sa_family == remote->u.sa.sa_family)
+			return other;
+	}
+	return sip_transport_for(tp->all, id, remote);
+}
+
+int sip_transport_open(const struct sip_flow *to)
+{
+	return to->tp->ops->connect ? to->tp->ops->connect(to->tp, &to->remote) : 0;
+}
+
+unsigned int sip_transport_udp_limit(const struct sip_transports *all)
+{
+	return all->cfg->udp_limit;
+}
+
+struct sip_transport *sip_transport_at(const struct sip_transports *all, enum sip_transport_id id,
+				       const struct osmo_sockaddr *remote, const char *local_addr)
+{
+	struct sip_transport *tp;
+	char ip[INET6_ADDRSTRLEN];
+
+	if (!local_addr)
+		return sip_transport_for(all, id, remote);
+	llist_for_each_entry (tp, &all->list, entry) {
+		if (tp->ops->id != id || tp->bound.u.sa.sa_family != remote->u.sa.sa_family)
+			continue;
+		osmo_sockaddr_ntop(&tp->bound.u.sa, ip);
+		if (strcmp(ip, local_addr) == 0)
+			return tp;
+	}
+	return NULL;
+}
+
 	};
 	int rc;
 

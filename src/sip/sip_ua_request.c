@@ -15,9 +15,11 @@
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/token.h>
 
-#include "sip_internal.h"
+#include "sip_identity.h"
+#include "sip_text.h"
 
-static const enum sip_method allowed[] = { SIP_INVITE, SIP_ACK, SIP_CANCEL, SIP_BYE, SIP_OPTIONS, SIP_INFO };
+static const enum sip_method allowed[] = { SIP_INVITE, SIP_ACK, SIP_CANCEL, SIP_BYE,
+					  SIP_OPTIONS, SIP_INFO, SIP_PRACK, SIP_UPDATE };
 
 static void count(const struct sip_ua *ua, enum sip_ua_ctr ctr)
 {
@@ -66,16 +68,31 @@ struct sip_session *sip_ua_session_by_request(const struct sip_ua *ua, const str
 
 /* ---- checks ---- */
 
-bool sip_ua_refuse_extension(struct sip_trx *trx, const struct sip_msg *req, const char *to_tag)
+static bool knows_extension(const struct sip_peer *peer, struct sip_str tag)
 {
+	if (peer && peer->cfg.rel100 != SIP_USE_OFF && sip_str_is(tag, "100rel"))
+		return true;
+	return peer && peer->cfg.session_timer != SIP_USE_OFF && sip_str_is(tag, "timer");
+}
+
+bool sip_ua_refuse_extension(struct sip_trx *trx, const struct sip_msg *req, const char *to_tag,
+			     const struct sip_peer *peer)
+{
+	struct sip_str list, tag;
 	const char *require;
 	char more[512] = "";
 	size_t len = 0;
 	unsigned int i;
 
 	for (i = 0; (require = sip_msg_header(req, "Require", i)); i++) {
-		if (require[0] && len < sizeof(more))
-			len += snprintf(more + len, sizeof(more) - len, "%s%s", len ? ", " : "Unsupported: ", require);
+		list = (struct sip_str){ require, strlen(require) };
+		while (sip_list_next(&list, &tag)) {
+			tag = sip_str_trim(tag);
+			if (!tag.len || knows_extension(peer, tag) || len >= sizeof(more))
+				continue;
+			len += snprintf(more + len, sizeof(more) - len, "%s%.*s", len ? ", " : "Unsupported: ",
+					(int)tag.len, tag.s);
+		}
 	}
 	if (!len)
 		return false;
@@ -142,6 +159,10 @@ static bool check_scheme(struct sip_ua *ua, struct sip_trx *trx, const struct si
 {
 	if (strcmp(req->ruri.scheme, "sip") == 0 || strcmp(req->ruri.scheme, "tel") == 0)
 		return false;
+	if (strncasecmp(req->ruri.text, "urn:service:sos", 15) == 0) { /* RFC 5031 4.2: no phone is a rescue service */
+		refuse(ua, trx, req, 404, "Warning: 399 gsm \"emergency calls end in the network, not at a phone\"\r\n");
+		return true;
+	}
 	refuse(ua, trx, req, 416, NULL);
 	return true;
 }
@@ -158,7 +179,7 @@ static bool check_extension(struct sip_ua *ua, struct sip_trx *trx, const struct
 {
 	char tag[SIP_TAG_LEN];
 
-	if (!sip_ua_refuse_extension(trx, req, tag_for(tag, req)))
+	if (!sip_ua_refuse_extension(trx, req, tag_for(tag, req), sip_peer_by_addr(ua, &req->source)))
 		return false;
 	count(ua, SIP_CTR_RX_REJECTED);
 	return true;
@@ -181,73 +202,66 @@ static bool (*const checks[])(struct sip_ua *ua, struct sip_trx *trx, const stru
 
 /* ---- a new call ---- */
 
-/* Privacy has its values between semicolons (RFC 3323 4.2). */
-static bool has_privacy(const struct sip_msg *req, const char *value)
-{
-	const char *p = sip_msg_header(req, "Privacy", 0);
-	size_t len;
-
-	for (; p && *p; p += len) {
-		p += strspn(p, "; \t");
-		len = strcspn(p, "; \t");
-		if (len == strlen(value) && strncasecmp(p, value, len) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool is_anonymous_uri(const struct sip_uri *uri)
-{
-	return strcasecmp(uri->host, "anonymous.invalid") == 0 || strcasecmp(uri->user, "anonymous") == 0;
-}
-
-/* The user part without its parameters (RFC 3966 5.1.1 puts them there), a tel number without visual separators. */
-static const char *user_of(char *buf, size_t len, const struct sip_uri *uri)
-{
-	bool is_tel = strcmp(uri->scheme, "tel") == 0;
-	const char *from;
-	char *to = buf;
-
-	for (from = uri->user; *from && *from != ';' && to < buf + len - 1; from++) {
-		if (!is_tel || !strchr("-.()", *from))
-			*to++ = *from;
-	}
-	*to = '\0';
-	return buf;
-}
-
 static void tell_incoming(struct sip_session *s, const struct sip_msg *req)
 {
-	char called[256], calling[256];
-	bool anonymous = is_anonymous_uri(&req->from.uri);
-	struct sip_invite inv = {
-		.called_user = user_of(called, sizeof(called), &req->ruri),
-		.calling_user = anonymous ? "" : user_of(calling, sizeof(calling), &req->from.uri),
-		.calling_name = anonymous ? "" : req->from.display,
-		.calling_anonymous = anonymous || has_privacy(req, "id") || has_privacy(req, "user"),
-		.sdp = req->body && strcmp(req->content_type, SIP_TYPE_SDP) == 0 ? req->body : NULL,
-	};
 	static const struct sip_end nobody = { .status = 480 };
+	struct sip_identity_buf buf;
+	struct sip_invite inv;
 	struct sip_ua *ua = s->ua;
 
-	LOG_SESSION(s, LOGL_INFO, "INVITE for '%s' from '%s'\n", inv.called_user, inv.calling_user);
+	sip_identity_read_invite(&inv, &buf, s->peer, req);
+	LOG_SESSION(s, LOGL_INFO, "INVITE for '%s' from '%s'\n", inv.called_user,
+		    inv.asserted_user ?: inv.calling_user);
 	if (ua->ops.incoming)
 		ua->ops.incoming(s, s->peer, &inv, ua->ops.data);
 	else
 		sip_session_end(s, &nobody);
 }
 
+/* RFC 3261 21.4.16: a peer that is to know an extension by configuration, and does not. */
+static bool refuse_lacking(struct sip_ua *ua, struct sip_trx *trx, const struct sip_msg *req,
+			   const struct sip_peer *peer)
+{
+	static const struct {
+		const char *tag, *more;
+	} extensions[] = { { "100rel", "Require: 100rel\r\n" }, { "timer", "Require: timer\r\n" } };
+	const enum sip_use use[] = { peer->cfg.rel100, peer->cfg.session_timer };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(extensions); i++) {
+		if (use[i] != SIP_USE_REQUIRED || sip_msg_header_has_token(req, "Supported", extensions[i].tag) ||
+		    sip_msg_header_has_token(req, "Require", extensions[i].tag))
+			continue;
+		refuse(ua, trx, req, 421, extensions[i].more);
+		return true;
+	}
+	return false;
+}
+
+static bool refuse_timer(struct sip_ua *ua, struct sip_trx *trx, const struct sip_msg *req, const struct sip_peer *peer)
+{
+	char more[32];
+
+	if (!sip_timer_too_small(&peer->cfg, req, more, sizeof(more)))
+		return false;
+	refuse(ua, trx, req, 422, more);
+	return true;
+}
+
 static void rx_invite(struct sip_ua *ua, struct sip_trx *trx, const struct sip_msg *req, const struct sip_flow *from,
 		      struct sip_peer *peer)
 {
 	struct sip_session *s;
+	enum sip_limit limit;
 	char tag[SIP_TAG_LEN];
 
-	if (ua->n_sessions >= ua->max_sessions) {
-		count(ua, SIP_CTR_REFUSED_LIMIT);
-		refuse(ua, trx, req, 503, "Retry-After: 5\r\n");
+	limit = sip_limit_take(peer, false);
+	if (limit != SIP_LIMIT_OK) {
+		refuse(ua, trx, req, 503, limit == SIP_LIMIT_RATE ? "Retry-After: 1\r\n" : "Retry-After: 5\r\n");
 		return;
 	}
+	if (refuse_lacking(ua, trx, req, peer) || refuse_timer(ua, trx, req, peer))
+		return;
 	s = sip_session_alloc(ua, peer, SIP_SESSION_INCOMING);
 	if (!s) {
 		refuse(ua, trx, req, 500, NULL);
@@ -259,6 +273,7 @@ static void rx_invite(struct sip_ua *ua, struct sip_trx *trx, const struct sip_m
 		refuse(ua, trx, req, 400, NULL);
 		return;
 	}
+	sip_session_note_allow(s, req);
 	sip_session_link(s);
 	rate_ctr_inc2(peer->ctrs, SIP_PEER_CTR_IN);
 	tell_incoming(s, req);
@@ -269,7 +284,7 @@ static void rx_options(struct sip_trx *trx, const struct sip_msg *req)
 	char tag[SIP_TAG_LEN];
 
 	sip_tx_respond(trx, req, 200, tag_for(tag, req),
-		       "Allow: " SIP_ALLOW "\r\nAccept: " SIP_TYPE_SDP "\r\nSupported:\r\n");
+		       "Allow: " SIP_ALLOW "\r\nAccept: " SIP_TYPE_SDP "\r\nSupported: 100rel, timer\r\n");
 }
 
 /*! For struct sip_trxs_ops: a new request, or, without transaction, an ACK to a 2xx. */

@@ -13,6 +13,8 @@
 #include <osmocom/core/socket.h>
 
 struct sip_ua;
+#include <osmocom/sipgw/base/log_limit.h>
+
 
 enum sip_peer_ctr {
 	SIP_PEER_CTR_OUT, SIP_PEER_CTR_OUT_ANSWERED, SIP_PEER_CTR_OUT_FAILED, SIP_PEER_CTR_OUT_TIMEOUT, SIP_PEER_CTR_IN, SIP_PEER_CTR_IN_ANSWERED,
@@ -76,9 +78,12 @@ struct sip_peer_cfg {
 	/* admission (sip_limit.c); 0: no limit */
 	uint32_t max_calls;
 	uint16_t max_calls_per_s;
+	bool emergency_urn;	/*!< emergency calls go to urn:service:sos (RFC 5031), not to a number */
+	char *emergency_number;	/*!< ... to this one, NULL: as dialled */
 	/* dialog features (sip_session*.c) */
 	int rel100;		/*!< enum sip_use: reliable provisional responses (RFC 3262) */
 	int session_timer;	/*!< enum sip_use (RFC 4028) */
+	uint16_t max_calls_burst; /*!< that may come at once; 0: max_calls_per_s */
 	uint32_t session_expires_s, min_se_s;
 	bool refer;		/*!< accept blind transfers within the configured peers */
 	/* calls (src/leg/) */
@@ -105,3 +110,23 @@ void sip_peer_free(struct sip_peer *peer);	/*!< sessions that use it go on */
 int sip_peer_apply(struct sip_peer *peer);	/*!< configuration changed. 0 or -EINVAL */
 struct sip_peer *sip_peer_find(const struct sip_ua *ua, const char *name);
 struct sip_peer *sip_peer_by_addr(const struct sip_ua *ua, const struct osmo_sockaddr *from); /*!< address and port, else address alone */
+	/* sip_limit.c */
+	uint64_t limit_ms;		/*!< when limit_tokens were counted, 0: never */
+	uint32_t limit_tokens;		/*!< thousandths of calls */
+	struct log_limit limit_log;
+};
+
+/*! Why there may be no further call. */
+enum sip_limit {
+	SIP_LIMIT_OK,
+	SIP_LIMIT_TOTAL,	/*!< as many calls as there may be in all */
+	SIP_LIMIT_CALLS,	/*!< max-calls of the peer are up */
+	SIP_LIMIT_RATE,		/*!< too many in this second */
+};
+/*! May one more call with that peer begin? If so it counts (RFC 3261 says 503 if not). \a emergency: always. Counts and logs refusals. */
+enum sip_limit sip_limit_take(struct sip_peer *peer, bool emergency);
+
+enum sip_target_state {
+	SIP_TARGET_UNKNOWN,	/*!< nothing was heard yet */
+	SIP_TARGET_UP,
+	SIP_TARGET_DOWN,

@@ -78,3 +78,27 @@ int sip_transport_local(const struct sip_flow *to, struct osmo_sockaddr *local);
 /*! "192.0.2.1:5060", "[2001:db8::1]:5060": as in Via and URIs */
 int sip_hostport_buf(char *buf, size_t len, const struct osmo_sockaddr *addr);
 bool sip_addr_equal(const struct osmo_sockaddr *a, const struct osmo_sockaddr *b, bool with_port);
+/*! The same, bound to that address of ours (as text, without port); NULL: to any. */
+struct sip_transport *sip_transport_at(const struct sip_transports *all, enum sip_transport_id id, const struct osmo_sockaddr *remote,
+				       const char *local_addr);
+/*! Another kind at the same address of ours as \a tp, else any of that kind, to reach \a remote by; NULL if none. */
+struct sip_transport *sip_transport_sibling(struct sip_transport *tp, enum sip_transport_id id, const struct osmo_sockaddr *remote);
+/*! See that there is a connection; 0 if so, if it is being opened (a failure is told later), and for datagrams. */
+int sip_transport_open(const struct sip_flow *to);
+unsigned int sip_transport_udp_limit(const struct sip_transports *all);
+/*! Was \a name proved by the certificate of who is at the other end? No for anything but TLS. */
+bool sip_transport_flow_has_name(const struct sip_flow *flow, const char *name);
+
+/*! One connection, for the operator. */
+struct sip_conn_info {
+	const struct sip_transport_ops *ops;
+	const struct osmo_sockaddr *remote;
+	bool accepted;		/*!< else opened by us */
+	const char *state;	/*!< "connecting", "handshake", "open", "closing" */
+	unsigned long age_ms, idle_ms;
+	unsigned long rx, tx;	/*!< messages */
+	size_t queued;		/*!< bytes that the other side does not take */
+	const char *name;	/*!< a name of its verified certificate, "" if none */
+};
+void sip_transports_each_conn(const struct sip_transports *all, void (*cb)(const struct sip_conn_info *info, void *data), void *data);
+

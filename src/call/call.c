@@ -108,6 +108,8 @@ struct calls *calls_alloc(void *ctx)
 	OSMO_ASSERT(calls);
 	hash_init(calls->by_id);
 	route_table_init(&calls->routes);
+	numbering_init(&calls->numbering);
+	admission_init(&calls->admission);
 	INIT_LLIST_HEAD(&calls->list);
 	INIT_LLIST_HEAD(&calls->observers);
 	calls->dispatch = dispatch_alloc(calls, &sink);
@@ -189,6 +191,7 @@ void call_detach(struct call *call)
 	call_drop_leg(call, LEG_A);
 	call_drop_leg(call, LEG_B);
 	call_observe_ended(call);
+	admission_leave(call);
 	hash_del(&call->by_id);
 	llist_del(&call->entry);
 	calls->n--;
@@ -278,24 +281,27 @@ static const char *party_str(char *buf, size_t len, const struct number *n, cons
 	return buf;
 }
 
-static int parties_to_str_buf(char *buf, size_t len, const struct call *call)
+static int parties_to_str_buf(char *buf, size_t len, const struct call_parties *p, bool mt)
 {
-	const struct call_parties *p = call->parties;
 	char from[NUMBER_MAX_DIGITS + 8], to[NUMBER_MAX_DIGITS + 8];
 
 	/* the IMSI is the GSM subscriber's, whichever side that is */
-	return snprintf(buf, len, "%s -> %s%s", party_str(from, sizeof(from), &p->calling, call->mt ? "" : p->imsi),
-			party_str(to, sizeof(to), &p->called, call->mt ? p->imsi : ""),
-			p->emergency ? " (emergency)" : "");
+	return snprintf(buf, len, "%s -> %s%s", party_str(from, sizeof(from), &p->calling, mt ? "" : p->imsi),
+			party_str(to, sizeof(to), &p->called, mt ? p->imsi : ""), p->emergency ? " (emergency)" : "");
 }
 
-/* For log lines: gone at the end of the main loop's turn. */
-const char *call_parties_str(const struct call *call)
+/* "1001 -> 5552222": gone at the end of the main loop's turn. */
+const char *call_parties_to_str(const struct call_parties *parties, bool mt)
 {
 	char *str = talloc_size(OTC_SELECT, 2 * NUMBER_MAX_DIGITS + 40);
 
-	parties_to_str_buf(str, talloc_get_size(str), call);
+	parties_to_str_buf(str, talloc_get_size(str), parties, mt);
 	return str;
+}
+
+const char *call_parties_str(const struct call *call)
+{
+	return call_parties_to_str(call->parties, call->mt);
 }
 
 /* Which counter a call goes to that was not answered. */
@@ -343,11 +349,14 @@ static void log_end(const struct call *call)
 	bool normal = call->answered ? call->cause->value <= CAUSE_NORMAL_UNSPEC : abandoned(call);
 	bool failed = !normal && !call->answered;
 	const char *what = call->answered ? "ended" : failed ? "failed" : "given up";
+	const char *more = call->over_limit ? log_limit_pass(&call->calls->admission.log) : "";
 	const char *who = call->by_us ? "us" : call->released_by == LEG_A ? "the calling side" : "the called side";
 
-	LOG_CALL(call, normal ? LOGL_INFO : LOGL_NOTICE, "%s: %s in state %s %s %s, cause %u (%s)%s%s\n",
+	/* calls over a limit come in floods: not each of them is news */
+	LOG_CALL(call, normal || !more ? LOGL_INFO : LOGL_NOTICE, "%s: %s in state %s %s %s, cause %u (%s)%s%s%s\n",
 		 call_parties_str(call), what, call_state_name(call), failed && !call->by_us ? "on" : "by", who,
-		 call->cause->value, cause_name(call->cause->value), call->cause->text[0] ? ": " : "", call->cause->text);
+		 call->cause->value, cause_name(call->cause->value), call->cause->text[0] ? ": " : "",
+		 call->cause->text, more ?: "");
 }
 
 /* The end of a call has begun: cause, released_by and by_us are set, the state is still the one it ends in. */
@@ -369,7 +378,7 @@ int call_to_str_buf(char *buf, size_t len, const struct call *call)
 
 	if (!strcmp(target, to)) /* a kind that has only one */
 		target = "";
-	parties_to_str_buf(parties, sizeof(parties), call);
+	parties_to_str_buf(parties, sizeof(parties), call->parties, call->mt);
 	return snprintf(buf, len, "call %u %s %s, %s to %s%s%s, media %s", call->id, call_state_name(call), parties,
 			leg_name(call->legs[LEG_A]), to, *target ? " " : "", target,
 			get_value_string(media_mode_names, call->media_mode));

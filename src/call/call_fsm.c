@@ -227,6 +227,16 @@ static void on_progress(struct call *call, enum leg_side side, const struct leg_
 	post_media(call, LEG_A, LEG_CMD_PROGRESS, set_up_media(call, &ev->media));
 }
 
+/* Who answered, as leg B has it, becomes what leg A is to be told. What cannot be told is left out. */
+static void rewrite_connected(const struct call *call, struct number *n)
+{
+	const struct leg *a = call->legs[LEG_A], *b = call->legs[LEG_B];
+
+	if (numbering_one(call->calls, b->kind, b->kind->target(b), NUMBER_IN, NUMBER_CONNECTED, n) < 0 ||
+	    numbering_one(call->calls, a->kind, a->kind->target(a), NUMBER_OUT, NUMBER_CONNECTED, n) < 0)
+		*n = (struct number){ .presentation = NUMBER_NOT_AVAILABLE };
+}
+
 static void on_answered(struct call *call, enum leg_side side, const struct leg_event *ev)
 {
 	struct leg_cmd cmd = { .type = LEG_CMD_ANSWER, .answered = ev->answered };
@@ -239,6 +249,7 @@ static void on_answered(struct call *call, enum leg_side side, const struct leg_
 		end_by_us(call, &cause);
 		return;
 	}
+	rewrite_connected(call, &cmd.answered.connected);
 	call->answered = true;
 	call_target_forget(call);
 	osmo_clock_gettime(CLOCK_MONOTONIC, &call->t_answered);

@@ -27,6 +27,7 @@ void call_add_leg(struct call *call, enum leg_side side, struct leg *leg);
 void call_drop_leg(struct call *call, enum leg_side side);
 void call_detach(struct call *call);
 void call_account_end(const struct call *call);
+const char *call_parties_to_str(const struct call_parties *parties, bool mt);
 const char *call_parties_str(const struct call *call);
 
 void call_post_cmd(struct call *call, enum leg_side side, const struct leg_cmd *cmd);

@@ -76,11 +76,34 @@ static int find_route(struct call *call, struct cause *why)
 	return set_targets(call, &route, why);
 }
 
+/* The numbers as they are looked up; what they were before is kept if it differs. */
+static int read_numbers(struct call *call, struct cause *why)
+{
+	const struct leg *a = call->legs[LEG_A];
+	struct call_parties before = *call->parties;
+	const char *came_as;
+	int rc;
+
+	rc = numbering_in(call->calls, a->kind, a->kind->target(a), call->parties, why);
+	if (!strcmp(before.called.digits, call->parties->called.digits) &&
+	    !strcmp(before.calling.digits, call->parties->calling.digits))
+		return rc;
+	came_as = call_parties_to_str(&before, call->mt);
+	LOG_CALL(call, LOGL_INFO, "rewritten: %s\n", call_parties_str(call));
+	call->came_as = talloc_strdup(call, came_as);
+	return rc;
+}
+
 /*! Look up whom \a setup calls. 0, or negative with \a why. */
 int call_target_find(struct call *call, const struct leg_setup *setup, struct cause *why)
 {
 	attempt_alloc(call, setup);
-	route_rewrite(call->calls, call->legs[LEG_A]->kind, call->parties);
+	if (read_numbers(call, why) < 0)
+		return -1;
+	if (!admission_enter(call, why)) {
+		call->over_limit = true;
+		return -1;
+	}
 	return find_route(call, why);
 }
 
@@ -92,10 +115,14 @@ static bool is_relay(const struct call *call, const struct target *t)
 
 static struct leg *alloc_leg(struct call *call, const struct target *t, struct cause *why)
 {
+	struct call_parties parties = *call->parties;
+
 	if (is_relay(call, t)) {
 		*why = cause_make(CAUSE_REJECTED, "from SIP to SIP is never done");
 		return NULL;
 	}
+	if (numbering_out(call->calls, t->kind, t->name, &parties, why) < 0)
+		return NULL;
 	*why = cause_make(CAUSE_TEMP_FAILURE, "%s cannot take a call now", t->kind->name);
 	return t->kind->alloc(t->kind, call, t->name, why);
 }
@@ -149,9 +176,13 @@ bool call_target_setup(struct call *call)
 {
 	const struct call_attempt *at = call->attempt;
 	struct leg_cmd cmd = { .type = LEG_CMD_SETUP };
+	struct call_parties parties = *call->parties;
+	const struct leg *b = call->legs[LEG_B];
+	struct cause why;
 
+	numbering_out(call->calls, b->kind, b->kind->target(b), &parties, &why); /* was tried before the leg was made */
 	cmd.setup = (struct leg_setup){
-		.parties = call->parties,
+		.parties = &parties,
 		.media = { at->offer ? LEG_MEDIA_OFFER : LEG_MEDIA_NONE, at->offer },
 		.media_mode = call->media_mode,
 		.others = at->n_targets > 0,
@@ -211,9 +242,13 @@ static void note_redirecting(struct call *call)
 static bool follow(struct call *call, const struct leg_released *end, struct cause *why)
 {
 	struct call_attempt *at = call->attempt;
-	uint64_t who = identity(&end->redirect, end->redirect_target);
 	struct target to = { .kind = at->kind };
+	struct number called = end->redirect;
+	uint64_t who;
 
+	if (numbering_one(call->calls, at->kind, call->target, NUMBER_IN, NUMBER_CALLED, &called) < 0)
+		return false;
+	who = identity(&called, end->redirect_target);
 	if (at->n_redirects >= call->calls->routes.max_redirects) {
 		LOG_CALL(call, LOGL_INFO, "redirected %u times already, not followed\n", at->n_redirects);
 		return false;
@@ -227,7 +262,7 @@ static bool follow(struct call *call, const struct leg_released *end, struct cau
 	at->called[at->n_redirects++] = who;
 	call_count(call, CALLS_CTR_REDIRECTED);
 	note_redirecting(call);
-	call->parties->called = end->redirect;
+	call->parties->called = called;
 	LOG_CALL(call, LOGL_INFO, "redirected by %s: %s\n", call->target, call_parties_str(call));
 	while (at->n_targets)
 		drop_first(at);

@@ -207,8 +207,10 @@ int route_look_ahead(const struct calls *calls, const struct leg_kind *from, con
 {
 	struct call_parties rewritten = *parties;
 	struct route route;
+	struct cause why;
 
-	route_rewrite(calls, from, &rewritten);
+	if (numbering_in(calls, from, from_target, &rewritten, &why) < 0)
+		return -1;
 	route = route_find(calls, from, from_target, &rewritten);
 	return route.kind ? (int)route.media_mode : -1;
 }

@@ -35,14 +35,17 @@ struct leg *fake_leg_alloc(struct fake_kind *kind, void *ctx)
 static struct leg *alloc_b(const struct leg_kind *lk, struct call *call, const char *target, struct cause *why)
 {
 	struct fake_kind *kind = (struct fake_kind *)lk;
+	struct leg *leg;
 
-	if (kind->refuse) {
-		*why = cause_make(kind->refuse, "%s '%s' takes no calls", lk->name, target);
+	if (kind->refuse || (kind->dead && !strcmp(kind->dead, target))) {
+		*why = cause_make(kind->refuse ?: CAUSE_NET_OUT_OF_ORDER, "%s '%s' takes no calls", lk->name, target);
 		return NULL;
 	}
 	if (!kind->quiet)
 		printf("  new %s leg to '%s'\n", lk->name, target);
-	return fake_leg_alloc(kind, call);
+	leg = fake_leg_alloc(kind, call);
+	OSMO_STRLCPY_ARRAY(((struct fake_leg *)leg)->target, target);
+	return leg;
 }
 
 static const char *number_str(const struct number *n)
@@ -61,8 +64,12 @@ static void print_setup(const struct leg_setup *s)
 	printf(" %s -> %s", number_str(&s->parties->calling), number_str(&s->parties->called));
 	if (s->parties->imsi[0])
 		printf(" imsi %s", s->parties->imsi);
+	if (number_given(&s->parties->redirecting))
+		printf(" redirected by %s", number_str(&s->parties->redirecting));
 	if (s->parties->emergency)
 		printf(" emergency");
+	if (s->others)
+		printf(" others");
 	printf(" media %s", get_value_string(media_mode_names, s->media_mode));
 }
 
@@ -110,7 +117,7 @@ static int to_str_buf(char *buf, size_t len, const struct leg *leg)
 
 static const char *target_of(const struct leg *leg)
 {
-	return "";
+	return ((const struct fake_leg *)leg)->target;
 }
 
 void fake_kind_init(struct fake_kind *kind, const char *name)
@@ -150,4 +157,18 @@ void fake_leg_setup(struct leg *leg, const char *calling, const char *called, co
 void fake_leg_released(struct leg *leg, uint8_t cause)
 {
 	leg_post_released(leg, &CAUSE(cause));
+}
+
+void fake_leg_way_failed(struct leg *leg, uint8_t cause)
+{
+	leg_post_ended(leg, &(struct leg_released){ .cause = CAUSE(cause), .way_failed = true });
+}
+
+void fake_leg_redirects(struct leg *leg, const char *number, const char *target)
+{
+	struct leg_released end = { .cause = CAUSE(23) };
+
+	EXPECT(number_from_dial_string(&end.redirect, number) == 0);
+	OSMO_STRLCPY_ARRAY(end.redirect_target, target);
+	leg_post_ended(leg, &end);
 }

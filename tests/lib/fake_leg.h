@@ -9,6 +9,7 @@
 
 struct fake_leg {
 	struct leg leg;
+	char target[32];		/*!< side B: whom it was made for; else set by the test */
 };
 
 struct fake_kind {
@@ -16,6 +17,7 @@ struct fake_kind {
 	bool quiet;			/*!< print nothing */
 	bool stubborn;			/*!< legs do not answer RELEASE with RELEASED */
 	uint8_t refuse;			/*!< alloc of a leg B fails with this cause; 0: it does not */
+	const char *dead;		/*!< alloc for this target fails; NULL: for none */
 	int mode;			/*!< what media_mode() says: an enum media_mode, or -ENOENT */
 	unsigned int n_legs;		/*!< that exist */
 	unsigned int n_made;		/*!< that were made so far */
@@ -28,3 +30,7 @@ struct leg *fake_leg_alloc(struct fake_kind *kind, void *ctx);
 /*! Post a SETUP: \a calling and \a called are dial strings, NULL: not given; \a sdp the offer, NULL: none. */
 void fake_leg_setup(struct leg *leg, const char *calling, const char *called, const char *sdp);
 void fake_leg_released(struct leg *leg, uint8_t cause);
+/*! It ends because the way to the party failed. */
+void fake_leg_way_failed(struct leg *leg, uint8_t cause);
+/*! It ends because the party is to be called elsewhere. */
+void fake_leg_redirects(struct leg *leg, const char *number, const char *target);

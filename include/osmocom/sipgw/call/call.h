@@ -15,8 +15,10 @@
 #include <osmocom/core/stat_item.h>
 
 #include <osmocom/sipgw/base/log_limit.h>
+#include <osmocom/sipgw/call/admission.h>
 #include <osmocom/sipgw/call/dispatch.h>
 #include <osmocom/sipgw/call/leg.h>
+#include <osmocom/sipgw/call/numbering.h>
 #include <osmocom/sipgw/call/route.h>
 
 /*! States of a call; call_fsm.c has the diagram. */
@@ -73,12 +75,16 @@ struct call {
 	enum media_mode media_mode;
 	bool mt;			/*!< it came from a SIP leg */
 	struct call_attempt *attempt;	/*!< whom else to call, until the answer (call_target.c) */
+	struct admission_subscriber *subscriber; /*!< whose call it counts as (admission.c), NULL: nobody's */
+	char *came_as;			/*!< "1001 -> 030123", the numbers before they were rewritten; NULL: they were not */
 	uint32_t rule_id;		/*!< of the route that it took, 0: none matched, the default */
 	struct cause *cause;		/*!< why it ends; NULL while it does not: that is most of its life */
 	enum leg_side released_by;	/*!< which side ended it, once cause is set; see by_us */
 	bool by_us;			/*!< ended by neither side: time-out, no route, operator, shutdown */
 	struct timespec t_start, t_alerting, t_answered; /*!< CLOCK_MONOTONIC; 0: not yet */
 	bool answered;
+	bool admitted;			/*!< it counts for the limits */
+	bool over_limit;		/*!< refused by a limit */
 	bool ask_pending[2];		/*!< by enum leg_side: it asked for an offer that did not come yet */
 	bool early_answer;		/*!< the SETUP's offer was answered before the call was */
 	bool offer_pending[2];		/*!< by enum leg_side: it made an offer that nobody answered yet (RFC 3264) */
@@ -93,6 +99,8 @@ struct calls {
 	struct dispatch *dispatch;
 	struct llist_head observers;	/*!< call_observer.h */
 	struct route_table routes;
+	struct numbering numbering;
+	struct admission admission;
 	struct log_limit failover_limit;
 	const struct leg_kind *gsm, *sip; /*!< the kinds that routes lead to, set by leg_kinds.c */
 	bool stopping;			/*!< no new calls */

@@ -83,7 +83,8 @@ static const struct sip_transport_ops *kind_by_param(const char *param)
 static void resolve(struct sip_dialog *dlg, const struct sip_uri *uri)
 {
 	struct sip_transport *origin = dlg->origin.tp;
-	const struct sip_transport_ops *kind = uri->transport[0] ? kind_by_param(uri->transport) : origin->ops;
+	const char *param = strcasecmp(uri->scheme, "sips") == 0 ? "tls" : uri->transport;
+	const struct sip_transport_ops *kind = param[0] ? kind_by_param(param) : origin->ops;
 	struct sip_flow to = { .alias = dlg->origin.alias, .symmetric = dlg->origin.symmetric };
 
 	dlg->next = dlg->origin;
@@ -91,10 +92,7 @@ static void resolve(struct sip_dialog *dlg, const struct sip_uri *uri)
 		return;
 	if (!kind || parse_ip(&to.remote, uri->maddr[0] ? uri->maddr : uri->host, uri->port ?: kind->default_port) < 0)
 		return;
-	if (kind == origin->ops && to.remote.u.sa.sa_family == dlg->origin.u.sa.sa_family)
-		to.tp = origin;
-	else
-		to.tp = sip_transport_for(origin->all, kind->id, &to.remote);
+	to.tp = sip_transport_sibling(origin, kind->id, &to.remote);
 	if (to.tp)
 		sip_hop_set(&dlg->next, &to);
 }

@@ -286,6 +286,7 @@ struct sip_ua {
 	bool refuse_unknown; /*!< 403 to requests from unknown sources; else no answer at all */
 	bool started;
 	struct sip_transports *tps;
+	struct sip_transport_cfg tp_cfg; /*!< strings are children of the UA */
 	struct sip_trxs *trxs;
 	struct rate_ctr_group *ctrs;
 	struct sip_door door;

@@ -19,27 +19,22 @@
 #include <osmocom/sipgw/base/token.h>
 #include <osmocom/sipgw/base/wire.h>
 #include <osmocom/sipgw/sip/sip_transport.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
+
+#include "sip_conn.h"
 
 /* Asking the kernel for the source address of a route takes four system calls; the answer is good for a while. */
 #define LOCAL_CACHE_SIZE 64
 #define LOCAL_CACHE_S	 30
 
-struct local_cache {
+struct sip_local_cache {
 	time_t until;
 	struct osmo_sockaddr remote, local;
 };
 
-struct sip_transports {
-	struct llist_head list;
-	sip_transport_rx_cb rx;
-	void *data;
-	struct rate_ctr_group *ctrs;
-	struct local_cache local[LOCAL_CACHE_SIZE];
-};
-
 static const struct sip_transport_ops *const kinds[] = {
 	&sip_udp_ops,
+	&sip_tcp_ops,
+	&sip_tls_ops,
 };
 
 /*! The row of that kind in the table, or NULL. */
@@ -54,7 +49,7 @@ const struct sip_transport_ops *sip_transport_kind(enum sip_transport_id id)
 	return NULL;
 }
 
-static void count(const struct sip_transports *all, enum sip_ua_ctr ctr)
+void sip_transports_count(const struct sip_transports *all, enum sip_ua_ctr ctr)
 {
 	if (all && all->ctrs)
 		rate_ctr_inc2(all->ctrs, ctr);
@@ -67,10 +62,40 @@ struct sip_transports *sip_transports_alloc(void *ctx, sip_transport_rx_cb rx, v
 
 	if (!all)
 		return NULL;
+	all->local = talloc_zero_array(all, struct sip_local_cache, LOCAL_CACHE_SIZE);
+	if (!all->local) {
+		talloc_free(all);
+		return NULL;
+	}
 	INIT_LLIST_HEAD(&all->list);
+	INIT_LLIST_HEAD(&all->conns);
+	hash_init(all->by_remote);
+	hash_init(all->by_source);
+	sip_transport_cfg_default(&all->default_cfg);
+	all->cfg = &all->default_cfg;
 	all->rx = rx;
 	all->data = data;
 	return all;
+}
+
+/* More connections are no use with libosmocore 1.7.0, whose loop looks at each of them for each event. */
+void sip_transport_cfg_default(struct sip_transport_cfg *cfg)
+{
+	*cfg = (struct sip_transport_cfg){ .max_conns = 1000, .max_conns_per_source = 200, .udp_limit = 1300 };
+}
+
+void sip_transports_set_cfg(struct sip_transports *all, const struct sip_transport_cfg *cfg,
+			    sip_transport_tls_name_cb tls_name, void *data)
+{
+	all->cfg = cfg;
+	all->tls_name = tls_name;
+	all->cfg_data = data;
+}
+
+void sip_transports_set_lost(struct sip_transports *all, sip_transport_lost_cb lost, void *data)
+{
+	all->lost = lost;
+	all->lost_data = data;
 }
 
 void sip_transports_set_ctrs(struct sip_transports *all, struct rate_ctr_group *ctrs)
@@ -110,7 +135,8 @@ void sip_transport_close_all(struct sip_transports *all)
 		tp->ops->close(tp);
 		talloc_free(tp);
 	}
-	memset(all->local, 0, sizeof(all->local));
+	memset(all->local, 0, LOCAL_CACHE_SIZE * sizeof(*all->local));
+	sip_tls_free(all);
 }
 
 void sip_transports_free(struct sip_transports *all)
@@ -131,32 +157,6 @@ struct sip_transport *sip_transport_for(const struct sip_transports *all, enum s
 	return NULL;
 }
 
-void sip_transport_rx(struct sip_transport *tp, const struct osmo_sockaddr *remote, const uint8_t *buf, size_t len)
-{
-	struct sip_flow from = { .tp = tp, .remote = *remote };
-	struct wire_msg wire = {
-		.proto = WIRE_SIP,
-		.dir = WIRE_RX,
-		.local = &tp->bound,
-		.remote = remote,
-		.data = buf,
-		.len = len,
-	};
-
-	count(tp->all, SIP_CTR_RX);
-	wire_trace(&wire);
-	tp->all->rx(tp->all->data, &from, buf, len);
-}
-
-int sip_transport_send(const struct sip_flow *to, const void *data, size_t len)
-{
-	struct wire_msg wire = {
-		.proto = WIRE_SIP,
-		.dir = WIRE_TX,
-		.local = &to->tp->bound,
-		.remote = &to->remote,
-		.data = data,
-		.len = len,
 /* The same address of ours. */
 static bool same_home(const struct osmo_sockaddr *a, const struct osmo_sockaddr *b)
 {
@@ -206,16 +206,42 @@ struct sip_transport *sip_transport_at(const struct sip_transports *all, enum si
 	return NULL;
 }
 
+void sip_transport_rx(struct sip_transport *tp, const struct osmo_sockaddr *remote, const uint8_t *buf, size_t len)
+{
+	struct sip_flow from = { .tp = tp, .remote = *remote };
+	struct wire_msg wire = {
+		.proto = WIRE_SIP,
+		.dir = WIRE_RX,
+		.local = &tp->bound,
+		.remote = remote,
+		.data = buf,
+		.len = len,
+	};
+
+	sip_transports_count(tp->all, SIP_CTR_RX);
+	wire_trace(&wire);
+	tp->all->rx(tp->all->data, &from, buf, len);
+}
+
+int sip_transport_send(const struct sip_flow *to, const void *data, size_t len)
+{
+	struct wire_msg wire = {
+		.proto = WIRE_SIP,
+		.dir = WIRE_TX,
+		.local = &to->tp->bound,
+		.remote = &to->remote,
+		.data = data,
+		.len = len,
 	};
 	int rc;
 
 	rc = to->tp->ops->send(to->tp, &to->remote, data, len);
 	if (rc < 0) {
-		count(to->tp->all, SIP_CTR_TX_FAILED);
+		sip_transports_count(to->tp->all, SIP_CTR_TX_FAILED);
 		LOGP(DSIPTRX, LOGL_INFO, "cannot send to %s: %s\n", osmo_sockaddr_to_str(&to->remote), strerror(-rc));
 		return rc;
 	}
-	count(to->tp->all, SIP_CTR_TX);
+	sip_transports_count(to->tp->all, SIP_CTR_TX);
 	wire_trace(&wire);
 	return 0;
 }
@@ -227,7 +253,7 @@ static bool is_wildcard(const struct osmo_sockaddr *addr)
 	return addr->u.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr->u.sin6.sin6_addr);
 }
 
-static struct local_cache *cache_slot(struct sip_transports *all, const struct osmo_sockaddr *remote)
+static struct sip_local_cache *cache_slot(struct sip_transports *all, const struct osmo_sockaddr *remote)
 {
 	uint64_t hash;
 
@@ -241,7 +267,7 @@ static struct local_cache *cache_slot(struct sip_transports *all, const struct o
 int sip_transport_local(const struct sip_flow *to, struct osmo_sockaddr *local)
 {
 	struct osmo_sockaddr found;
-	struct local_cache *slot;
+	struct sip_local_cache *slot;
 	struct timespec now;
 	int rc;
 
@@ -255,7 +281,7 @@ int sip_transport_local(const struct sip_flow *to, struct osmo_sockaddr *local)
 		rc = osmo_sockaddr_local_ip(&found, &to->remote);
 		if (rc < 0)
 			return rc;
-		*slot = (struct local_cache){
+		*slot = (struct sip_local_cache){
 			.until = now.tv_sec + LOCAL_CACHE_S,
 			.remote = to->remote,
 			.local = found,

@@ -108,6 +108,7 @@ void trx_free(struct sip_trx *trx)
 	hash_del(&trx->node);
 	if (trx->merge_key)
 		hash_del(&trx->merge_node);
+	trx_flow_end(trx);
 	trx->all->pending -= is_awaited(trx);
 	trx->all->count--;
 	talloc_free(trx);
@@ -139,6 +140,7 @@ struct sip_trxs *sip_trxs_alloc(void *ctx, const struct sip_trxs_ops *ops)
 	all->max = MAX_TRXS_DEFAULT;
 	hash_init(all->by_key);
 	hash_init(all->by_merge_key);
+	hash_init(all->by_flow);
 	return all;
 }
 
@@ -422,6 +424,7 @@ struct sip_trx *sip_trx_request(struct sip_trxs *all, const struct sip_flow *to,
 	}
 	trx->ops = ops;
 	trx->user = user;
+	trx_flow_begin(trx);
 	trx_start(trx);
 	return trx;
 }

@@ -81,9 +81,16 @@ static void back_off(struct sip_trx *trx)
 	timer_start_ms(&trx->retrans, trx->interval);
 }
 
+static void rx_lost(struct sip_trx *trx);
+
 void trx_timer_cb_retrans(void *data)
 {
-	trx_event(data, TRX_EV_RETRANS, NULL);
+	struct sip_trx *trx = data;
+
+	if (trx->lost)
+		rx_lost(trx);
+	else
+		trx_event(trx, TRX_EV_RETRANS, NULL);
 }
 
 void trx_timer_cb_timeout(void *data)
@@ -148,14 +155,40 @@ static void fail(struct sip_trx *trx)
 
 typedef void action_t(struct sip_trx *trx, struct trx_input *in);
 
-/* A failure to send is told later, by the timer: the caller may not expect it now. */
-static void client_send(struct sip_trx *trx)
+static void fail_later(struct sip_trx *trx)
 {
-	if (trx_send(trx) >= 0)
-		return;
 	trx->send_failed = true;
 	osmo_timer_del(&trx->retrans);
 	timer_start_ms(&trx->timeout, 0);
+}
+
+/* TCP instead of UDP was not wanted by the user, so that its failure is none of his business. */
+static bool fall_back(struct sip_trx *trx)
+{
+	if (!trx_flow_fall_back(trx))
+		return false;
+	LOG_TRX(trx, LOGL_INFO, "too long for UDP, but no TCP to be had: UDP all the same\n");
+	start_retrans(trx);
+	return trx_send(trx) >= 0;
+}
+
+/* A failure to send is told later, by the timer: the caller may not expect it now. */
+static void client_send(struct sip_trx *trx)
+{
+	if (trx_send(trx) < 0 && !fall_back(trx))
+		fail_later(trx);
+}
+
+/* The connection is gone, which sip_trxs_flow_lost() has noted a moment ago. */
+static void rx_lost(struct sip_trx *trx)
+{
+	enum trx_lost lost = trx->lost;
+
+	trx->lost = TRX_NOT_LOST;
+	if (trx->state != TRX_ST_TRYING && trx->state != TRX_ST_PROCEEDING)
+		return;
+	if (!trx_flow_again(trx, lost) && !fall_back(trx))
+		fail_later(trx);
 }
 
 static void client_repeat(struct sip_trx *trx, struct trx_input *in)

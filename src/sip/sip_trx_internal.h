@@ -34,6 +34,13 @@ enum trx_state {
 	_TRX_STATE_COUNT
 };
 
+/*! Its connection is gone (sip_trx_flow.c). */
+enum trx_lost {
+	TRX_NOT_LOST,
+	TRX_LOST_CLOSED,
+	TRX_LOST_FAILED, /*!< it could not be opened */
+};
+
 enum trx_event {
 	TRX_EV_1XX, /*!< client: received; server: the user sends it. So the next two. */
 	TRX_EV_2XX,
@@ -71,6 +78,7 @@ struct sip_trxs {
 	const struct sip_msg *rx_msg;
 	DECLARE_HASHTABLE(by_key, SIP_TRX_HASH_BITS);
 	DECLARE_HASHTABLE(by_merge_key, SIP_TRX_HASH_BITS);
+	DECLARE_HASHTABLE(by_flow, 10); /*!< client transactions over streams */
 };
 
 /*! 128 bits of what makes a transaction: no strings to keep and compare. */
@@ -79,7 +87,7 @@ struct trx_key {
 };
 
 struct sip_trx {
-	struct hlist_node node, merge_node;
+	struct hlist_node node, merge_node, flow_node;
 	struct trx_key key;
 	uint64_t merge_key; /*!< 0: not in that table */
 	struct sip_trxs *all;
@@ -105,6 +113,8 @@ struct sip_trx {
 	bool reliable : 1;
 	bool send_failed : 1;
 	bool cancel_wanted : 1, cancel_sent : 1;
+	bool by_flow : 1, was_udp : 1, sent_again : 1; /*!< sip_trx_flow.c */
+	uint8_t lost;				       /*!< enum trx_lost */
 	bool impatient : 1;  /*!< the time-out is shorter than B */
 	bool background : 1; /*!< nobody waits for it */
 	char *cancel_reason;
@@ -122,6 +132,12 @@ void trx_keep(struct sip_trx *trx, const void *data, size_t len); /*!< NULL: dro
 int trx_send(struct sip_trx *trx);
 void trx_count(const struct sip_trx *trx, enum sip_ua_ctr ctr);
 void trx_free(struct sip_trx *trx);
+
+/* sip_trx_flow.c */
+void trx_flow_begin(struct sip_trx *trx);
+void trx_flow_end(struct sip_trx *trx);
+bool trx_flow_fall_back(struct sip_trx *trx);
+bool trx_flow_again(struct sip_trx *trx, enum trx_lost lost);
 
 /* sip_trx_fsm.c */
 void trx_start(struct sip_trx *trx);

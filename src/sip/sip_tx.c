@@ -90,7 +90,13 @@ void sip_tx_via(struct sip_tx *tx)
 
 void sip_tx_contact(struct sip_tx *tx)
 {
-	sip_write_header(&tx->w, "Contact", "<sip:%s>", tx->local);
+	const struct sip_transport_ops *kind = tx->to.tp->ops;
+
+	/* without transport= it would be UDP (RFC 3263 4.1) */
+	if (kind->id == SIP_TP_UDP)
+		sip_write_header(&tx->w, "Contact", "<sip:%s>", tx->local);
+	else
+		sip_write_header(&tx->w, "Contact", "<sip:%s;transport=%s>", tx->local, kind->param);
 }
 
 /*! Value of a Reason header (RFC 3326) in \a buf, NULL if there is no cause. */

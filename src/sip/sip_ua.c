@@ -33,6 +33,14 @@ static const struct rate_ctr_desc ua_ctr_desc[] = {
 	[SIP_CTR_RX_UNKNOWN_SOURCE] = { "rx:unknown_source", "Requests from addresses that are no peer's" },
 	[SIP_CTR_TRX_TIMEOUT] = { "trx:timeout", "Transactions that got no response or ACK in time" },
 	[SIP_CTR_REFUSED_LIMIT] = { "refused:limit", "Calls refused because there are too many" },
+	[SIP_CTR_CONN_OPENED] = { "conn:opened", "Connections opened by us (TCP, TLS)" },
+	[SIP_CTR_CONN_ACCEPTED] = { "conn:accepted", "Connections accepted" },
+	[SIP_CTR_CONN_FAILED] = { "conn:failed", "Connections that did not come to be open" },
+	[SIP_CTR_CONN_REFUSED] = { "conn:refused", "Connections refused because there are too many" },
+	[SIP_CTR_CONN_SLOW] = { "conn:slow", "Connections closed because nobody reads what we send" },
+	[SIP_CTR_CONN_SILENT] = { "conn:silent", "Connections closed after half a message, or none" },
+	[SIP_CTR_TLS_FAILED] = { "tls:failed", "TLS handshakes that failed" },
+	[SIP_CTR_STREAM_BAD] = { "stream:bad", "Connections closed: message too long or of unknown length" },
 };
 
 static const struct rate_ctr_group_desc ua_ctrg_desc = {
@@ -62,6 +70,7 @@ struct sip_ua *sip_ua_alloc(void *ctx, const struct sip_ua_ops *ops)
 		return NULL;
 	ua->ops = *ops;
 	ua->max_sessions = DEFAULT_MAX_SESSIONS;
+	sip_transport_cfg_default(&ua->tp_cfg);
 	INIT_LLIST_HEAD(&ua->binds);
 	INIT_LLIST_HEAD(&ua->peers);
 	INIT_LLIST_HEAD(&ua->sessions);
@@ -92,46 +101,63 @@ static int parse_addr(struct osmo_sockaddr *addr, const char *str, uint16_t port
 	return 0;
 }
 
-static struct sip_ua_bind *bind_find(const struct sip_ua *ua, const char *addr, uint16_t port)
+static struct sip_ua_bind *bind_find(const struct sip_ua *ua, const char *addr, uint16_t port,
+				     enum sip_transport_id transport)
 {
 	struct sip_ua_bind *bind;
 
 	llist_for_each_entry (bind, &ua->binds, entry) {
-		if (bind->port == port && strcmp(bind->addr, addr) == 0)
+		if (bind->port == port && bind->transport == (int)transport && strcmp(bind->addr, addr) == 0)
 			return bind;
 	}
 	return NULL;
 }
 
 /* The same address twice is one. A running UA takes it up at its next start. */
-int sip_ua_bind_add(struct sip_ua *ua, const char *addr, uint16_t port)
+int sip_ua_bind_add_kind(struct sip_ua *ua, const char *addr, uint16_t port, enum sip_transport_id transport)
 {
 	struct sip_ua_bind *bind;
 	struct osmo_sockaddr parsed;
 
 	if (parse_addr(&parsed, addr, port) < 0 || !port)
 		return -EINVAL;
-	if (bind_find(ua, addr, port))
+	if (bind_find(ua, addr, port, transport))
 		return 0;
 	bind = talloc_zero(ua, struct sip_ua_bind);
 	if (!bind)
 		return -ENOMEM;
 	bind->addr = talloc_strdup(bind, addr);
 	bind->port = port;
+	bind->transport = transport;
 	llist_add_tail(&bind->entry, &ua->binds);
 	return 0;
 }
 
-/*! 0, or -ENOENT. */
-int sip_ua_bind_del(struct sip_ua *ua, const char *addr, uint16_t port)
+int sip_ua_bind_add(struct sip_ua *ua, const char *addr, uint16_t port)
 {
-	struct sip_ua_bind *bind = bind_find(ua, addr, port);
+	return sip_ua_bind_add_kind(ua, addr, port, SIP_TP_UDP);
+}
+
+/*! 0, or -ENOENT. */
+int sip_ua_bind_del_kind(struct sip_ua *ua, const char *addr, uint16_t port, enum sip_transport_id transport)
+{
+	struct sip_ua_bind *bind = bind_find(ua, addr, port, transport);
 
 	if (!bind)
 		return -ENOENT;
 	llist_del(&bind->entry);
 	talloc_free(bind);
 	return 0;
+}
+
+int sip_ua_bind_del(struct sip_ua *ua, const char *addr, uint16_t port)
+{
+	return sip_ua_bind_del_kind(ua, addr, port, SIP_TP_UDP);
+}
+
+struct sip_transport_cfg *sip_ua_transport_cfg(struct sip_ua *ua)
+{
+	return &ua->tp_cfg;
 }
 
 /* ---- start, stop ---- */
@@ -145,20 +171,24 @@ static const char *bind_trouble(int rc)
 		return "this machine does not have the address";
 	case -EACCES:
 		return "not permitted";
+	case -ENOKEY:
+		return "certificate, key or authorities cannot be used, as the log says";
 	default:
 		return strerror(-rc);
 	}
 }
 
-static int listen_on(struct sip_ua *ua, const char *addr, uint16_t port, const char **why)
+static int listen_on(struct sip_ua *ua, const char *addr, uint16_t port, enum sip_transport_id transport,
+		     const char **why)
 {
 	struct osmo_sockaddr local;
 	int rc = parse_addr(&local, addr, port);
 
 	if (rc == 0)
-		rc = sip_transport_listen(ua->tps, SIP_TP_UDP, &local);
+		rc = sip_transport_listen(ua->tps, transport, &local);
 	if (rc < 0)
-		*why = talloc_asprintf(ua, "SIP cannot listen on UDP %s port %u: %s", addr, port, bind_trouble(rc));
+		*why = talloc_asprintf(ua, "SIP cannot listen on %s %s port %u: %s",
+				       sip_transport_kind(transport)->name, addr, port, bind_trouble(rc));
 	return rc;
 }
 
@@ -168,14 +198,43 @@ static int listen_on_all(struct sip_ua *ua, const char **why)
 	int rc;
 
 	if (llist_empty(&ua->binds))
-		return listen_on(ua, DEFAULT_ADDR, DEFAULT_PORT, why);
+		return listen_on(ua, DEFAULT_ADDR, DEFAULT_PORT, SIP_TP_UDP, why);
 	llist_for_each_entry (bind, &ua->binds, entry) {
-		rc = listen_on(ua, bind->addr, bind->port, why);
+		rc = listen_on(ua, bind->addr, bind->port, bind->transport, why);
 		if (rc < 0)
 			return rc;
 		bind->open = true;
 	}
 	return 0;
+}
+
+static void on_lost(void *data, const struct sip_flow *flow, enum sip_flow_loss why)
+{
+	struct sip_ua *ua = data;
+
+	sip_trxs_flow_lost(ua->trxs, flow, why);
+}
+
+/* The name that a peer's certificate has to have (RFC 5922 4): the one it is configured by. */
+static const char *tls_name(void *data, const struct osmo_sockaddr *remote, bool *verify)
+{
+	const struct sip_peer *peer = sip_peer_by_addr(data, remote);
+
+	if (!peer)
+		return NULL;
+	*verify = !peer->cfg.tls_no_verify;
+	return peer->cfg.tls_name ?: peer->cfg.remote_host;
+}
+
+int sip_ua_tls_reload(struct sip_ua *ua, const char **why)
+{
+	return ua->tps ? sip_transports_tls_reload(ua->tps, why) : 0;
+}
+
+void sip_ua_each_conn(const struct sip_ua *ua, void (*cb)(const struct sip_conn_info *info, void *data), void *data)
+{
+	if (ua->tps)
+		sip_transports_each_conn(ua->tps, cb, data);
 }
 
 int sip_ua_start(struct sip_ua *ua, const char **why)
@@ -193,6 +252,8 @@ int sip_ua_start(struct sip_ua *ua, const char **why)
 	ua->tps = sip_transports_alloc(ua, sip_ua_rx, ua);
 	sip_trxs_set_ctrs(ua->trxs, ua->ctrs);
 	sip_transports_set_ctrs(ua->tps, ua->ctrs);
+	sip_transports_set_cfg(ua->tps, &ua->tp_cfg, tls_name, ua);
+	sip_transports_set_lost(ua->tps, on_lost, ua);
 	ua->started = true;
 	rc = listen_on_all(ua, why);
 	if (rc < 0)

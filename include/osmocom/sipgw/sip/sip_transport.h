@@ -31,6 +31,27 @@ struct sip_flow {
 	bool symmetric;		/*!< requests in a dialog go where its messages come from, whatever the Contact says */
 };
 
+/*! What is the same for all transports. Strings are talloc children of whoever owns this; NULL: not set. */
+struct sip_transport_cfg {
+	unsigned int max_conns;		/*!< accepted connections at a time, in total */
+	unsigned int max_conns_per_source; /*!< ... from one address */
+	unsigned int udp_limit;		/*!< requests that are longer go over TCP if there is (RFC 3261 18.1.1); 0: never */
+	char *tls_cert, *tls_key;	/*!< files (PEM): our certificate with its chain, and its key; without: TLS is for connections of ours only */
+	char *tls_ca;			/*!< file of the authorities we trust; NULL: those of the system */
+	bool tls_verify_client;		/*!< who connects to us has to have a certificate, too */
+};
+
+/*! How a connection ended. */
+enum sip_flow_loss {
+	SIP_FLOW_CLOSED,	/*!< it was open */
+	SIP_FLOW_FAILED,	/*!< it could not be opened */
+};
+
+/*! Nothing is connected to that address any more: what was sent may not have arrived. Must not close transports. */
+typedef void (*sip_transport_lost_cb)(void *data, const struct sip_flow *flow, enum sip_flow_loss why);
+/*! Which name the certificate of \a remote has to have; NULL: the address itself. \a verify: false turns checks off. */
+typedef const char *(*sip_transport_tls_name_cb)(void *data, const struct osmo_sockaddr *remote, bool *verify);
+
 /*! One kind of transport. */
 struct sip_transport_ops {
 	enum sip_transport_id id;
@@ -43,6 +64,8 @@ struct sip_transport_ops {
 	void (*close)(struct sip_transport *tp);
 	/*! Send or queue. 0, or negative errno when it cannot be sent now or ever. */
 	int (*send)(struct sip_transport *tp, const struct osmo_sockaddr *remote, const void *data, size_t len);
+	/*! Streams: see that there is a connection. 0 (or it is being opened), or negative errno. NULL: there are no connections. */
+	int (*connect)(struct sip_transport *tp, const struct osmo_sockaddr *remote);
 };
 
 /*! One bound socket (and, for streams, its connections). */
@@ -54,13 +77,20 @@ struct sip_transport {
 	void *priv;
 };
 
-extern const struct sip_transport_ops sip_udp_ops;
+extern const struct sip_transport_ops sip_udp_ops, sip_tcp_ops, sip_tls_ops;
 const struct sip_transport_ops *sip_transport_kind(enum sip_transport_id id); /*!< row of the table, NULL if not built in */
 
 /*! \a from and \a buf are borrowed for the duration of the call. Must not close transports. */
 typedef void (*sip_transport_rx_cb)(void *data, const struct sip_flow *from, const uint8_t *buf, size_t len);
 
 struct sip_transports *sip_transports_alloc(void *ctx, sip_transport_rx_cb rx, void *data);
+/*! Whom to tell that a connection is gone or could not be opened. */
+void sip_transports_set_lost(struct sip_transports *all, sip_transport_lost_cb lost, void *data);
+/*! Settings, borrowed; read whenever they are needed. Without, the defaults of sip_transport_cfg_default(). */
+void sip_transports_set_cfg(struct sip_transports *all, const struct sip_transport_cfg *cfg, sip_transport_tls_name_cb tls_name, void *data);
+void sip_transport_cfg_default(struct sip_transport_cfg *cfg);
+/*! Read the certificates again; connections keep theirs. 0, or -EINVAL with a sentence in \a why (static): then all stays as it was. */
+int sip_transports_tls_reload(struct sip_transports *all, const char **why);
 /*! Bind. 0, -EADDRINUSE, -EADDRNOTAVAIL, -EPROTONOSUPPORT, ... */
 int sip_transport_listen(struct sip_transports *all, enum sip_transport_id id, const struct osmo_sockaddr *addr);
 void sip_transport_close_all(struct sip_transports *all);
@@ -71,13 +101,6 @@ void sip_transports_set_ctrs(struct sip_transports *all, struct rate_ctr_group *
 void sip_transport_rx(struct sip_transport *tp, const struct osmo_sockaddr *remote, const uint8_t *buf, size_t len);
 /*! The bound transport to reach \a remote by: kind and address family match. NULL if none. */
 struct sip_transport *sip_transport_for(const struct sip_transports *all, enum sip_transport_id id, const struct osmo_sockaddr *remote);
-/*! 0 also when a datagram had to be dropped because the socket is full (it will be repeated); negative errno when it cannot go there. */
-int sip_transport_send(const struct sip_flow *to, const void *data, size_t len);
-/*! The address that \a to sees us at: what we bound, or with a wildcard bind the address the kernel would send from (cached). Port as bound. */
-int sip_transport_local(const struct sip_flow *to, struct osmo_sockaddr *local);
-/*! "192.0.2.1:5060", "[2001:db8::1]:5060": as in Via and URIs */
-int sip_hostport_buf(char *buf, size_t len, const struct osmo_sockaddr *addr);
-bool sip_addr_equal(const struct osmo_sockaddr *a, const struct osmo_sockaddr *b, bool with_port);
 /*! The same, bound to that address of ours (as text, without port); NULL: to any. */
 struct sip_transport *sip_transport_at(const struct sip_transports *all, enum sip_transport_id id, const struct osmo_sockaddr *remote,
 				       const char *local_addr);
@@ -102,3 +125,10 @@ struct sip_conn_info {
 };
 void sip_transports_each_conn(const struct sip_transports *all, void (*cb)(const struct sip_conn_info *info, void *data), void *data);
 
+/*! 0 also when a datagram had to be dropped because the socket is full (it will be repeated); negative errno when it cannot go there. */
+int sip_transport_send(const struct sip_flow *to, const void *data, size_t len);
+/*! The address that \a to sees us at: what we bound, or with a wildcard bind the address the kernel would send from (cached). Port as bound. */
+int sip_transport_local(const struct sip_flow *to, struct osmo_sockaddr *local);
+/*! "192.0.2.1:5060", "[2001:db8::1]:5060": as in Via and URIs */
+int sip_hostport_buf(char *buf, size_t len, const struct osmo_sockaddr *addr);
+bool sip_addr_equal(const struct osmo_sockaddr *a, const struct osmo_sockaddr *b, bool with_port);

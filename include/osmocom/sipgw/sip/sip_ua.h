@@ -13,6 +13,7 @@
 
 #include <osmocom/sipgw/sip/sip_session.h>
 #include <osmocom/sipgw/sip/sip_peer.h>
+#include <osmocom/sipgw/sip/sip_transport.h>
 
 struct sip_ua_ops {
 	/*! A new call from \a peer. 100 was sent. Take it by sip_session_set_user(), or refuse it by sip_session_end(). */
@@ -23,12 +24,21 @@ struct sip_ua_ops {
 enum sip_ua_ctr {
 	SIP_CTR_RX, SIP_CTR_TX, SIP_CTR_TX_FAILED, SIP_CTR_RETRANS_TX, SIP_CTR_RETRANS_RX, SIP_CTR_RX_MALFORMED, SIP_CTR_RX_REJECTED, SIP_CTR_RX_STRAY,
 	SIP_CTR_RX_UNKNOWN_SOURCE, SIP_CTR_TRX_TIMEOUT, SIP_CTR_REFUSED_LIMIT,
+	SIP_CTR_CONN_OPENED, SIP_CTR_CONN_ACCEPTED, SIP_CTR_CONN_FAILED, SIP_CTR_CONN_REFUSED, SIP_CTR_CONN_SLOW, SIP_CTR_CONN_SILENT, SIP_CTR_TLS_FAILED,
+	SIP_CTR_STREAM_BAD,
 };
 
 struct sip_ua *sip_ua_alloc(void *ctx, const struct sip_ua_ops *ops);
 /*! Add an address to listen on at start (a running UA: at its next start); \a addr "0.0.0.0", "::", ... Returns 0 or -EINVAL. */
 int sip_ua_bind_add(struct sip_ua *ua, const char *addr, uint16_t port);
 int sip_ua_bind_del(struct sip_ua *ua, const char *addr, uint16_t port);
+/*! The same for any kind of transport (the two above: UDP). */
+int sip_ua_bind_add_kind(struct sip_ua *ua, const char *addr, uint16_t port, enum sip_transport_id transport);
+int sip_ua_bind_del_kind(struct sip_ua *ua, const char *addr, uint16_t port, enum sip_transport_id transport);
+struct sip_transport_cfg *sip_ua_transport_cfg(struct sip_ua *ua); /*!< limits and certificates, to be set; strings become talloc children of the UA */
+/*! Read certificates and key again; connections go on with the old ones. 0, or -EINVAL with a sentence in \a why (static) and nothing changed. */
+int sip_ua_tls_reload(struct sip_ua *ua, const char **why);
+void sip_ua_each_conn(const struct sip_ua *ua, void (*cb)(const struct sip_conn_info *info, void *data), void *data);
 /*! Open the sockets; with none configured 0.0.0.0:5060. 0, or negative errno with a sentence in \a why (talloc child of ua). */
 int sip_ua_start(struct sip_ua *ua, const char **why);
 void sip_ua_stop(struct sip_ua *ua);			/*!< one BYE for each call that may be up, close sockets, forget everything; sessions that still have a user tell it by ended(503) */
@@ -45,6 +55,7 @@ struct sip_ua_bind {
 	struct llist_head entry;
 	char *addr;
 	uint16_t port;
+	int transport;	/*!< enum sip_transport_id */
 	bool open;
 };
 struct llist_head *sip_ua_binds(struct sip_ua *ua);	/*!< list of struct sip_ua_bind */

@@ -35,6 +35,10 @@ static const struct log_info_cat categories[] = {
 		.name = "DSIPTRX", .description = "SIP transactions and transports",
 		.color = OSMO_LOGCOLOR_DARKBLUE, .enabled = 1, .loglevel = LOGL_NOTICE,
 	},
+	[DOBS] = {
+		.name = "DOBS", .description = "Call records, ladders, exports",
+		.enabled = 1, .loglevel = LOGL_NOTICE,
+	},
 };
 
 const struct log_info sipgw_log_info = {

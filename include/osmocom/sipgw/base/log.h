@@ -14,6 +14,7 @@ enum sipgw_log_category {
 	DMGCP,	/*!< media gateways, endpoints, MGCP transactions */
 	DSIP,	/*!< SIP user agent: peers, dialogs, sessions, SIP legs */
 	DSIPTRX, /*!< SIP transactions and transports */
+	DOBS,	/*!< records, ladders, exports of what happened */
 };
 
 extern const struct log_info sipgw_log_info;

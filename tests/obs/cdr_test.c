@@ -1,0 +1,278 @@
+/* Call detail records: one line per attempt, complete, in both formats; nothing is lost by rotation, a full disk or the
+ * end. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <osmocom/core/fsm.h>
+#include <osmocom/core/select.h>
+#include <osmocom/core/talloc.h>
+
+#include <osmocom/sipgw/base/wire.h>
+#include <osmocom/sipgw/call/call.h>
+#include <osmocom/sipgw/obs/cdr.h>
+
+#include "fake_leg.h"
+#include "fake_time.h"
+#include "story.h"
+
+static void *ctx;
+static struct fake_kind gsm, sip;
+static struct calls *calls;
+static struct cdr *cdr;
+static char dir[] = "/tmp/cdr_test_XXXXXX";
+static char path[64];
+
+static void record_gsm(const struct leg *leg, struct leg_record *rec)
+{
+	OSMO_STRLCPY_ARRAY(rec->wire_id, "0x80000001");
+	OSMO_STRLCPY_ARRAY(rec->codec, "AMR");
+	OSMO_STRLCPY_ARRAY(rec->endpoint, "rtpbridge/1@mgw");
+	rec->media_key = 0x4711;
+}
+
+static void record_sip(const struct leg *leg, struct leg_record *rec)
+{
+	OSMO_STRLCPY_ARRAY(rec->wire_id, "a\"b\\c\xff@host");
+	OSMO_STRLCPY_ARRAY(rec->remote, "192.0.2.10:5060");
+	rec->sip_status = 486;
+}
+
+static const char *target(const struct leg *leg)
+{
+	return leg->kind == &sip.kind ? "pbx" : "";
+}
+
+static struct call *call_made(void)
+{
+	struct call_parties parties = { .called.digits = "1", .calling.digits = "2" };
+	struct call *call = call_begin(calls, fake_leg_alloc(&gsm, ctx), &parties);
+
+	EXPECT(call);
+	fake_leg_setup(call->legs[LEG_A], "1001", "5552222", "offer");
+	pump();
+	pass_ms(1500);
+	return call;
+}
+
+static void busy(struct call *call)
+{
+	fake_leg_released(call->legs[LEG_B], 17);
+	pump();
+}
+
+static void counted(bool core, uint32_t n)
+{
+	wire_media_stats_hook(&(struct wire_media_stats){
+		.key = 0x4711, .core = core, .packets_tx = n, .packets_rx = n + 1, .packets_lost = 2, .jitter_ms = 3 });
+}
+
+/* The file, with what is another in each run masked */
+static unsigned int show(const char *name, bool print)
+{
+	char line[4096], *p;
+	unsigned int n = 0;
+	FILE *f = fopen(name, "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		for (p = line; (p = strstr(p, "\"instance\":\"")); p += 12)
+			memcpy(p + 12, "................", 16);
+		if (print)
+			printf("%s", line);
+		n++;
+	}
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static struct cdr_status status(void)
+{
+	struct cdr_status st;
+
+	cdr_get_status(cdr, &st);
+	return st;
+}
+
+static void json(void)
+{
+	struct call *call;
+
+	btw("no record is wanted: none is made");
+	busy(call_made());
+	EXPECT(access(path, F_OK) != 0);
+
+	btw("a busy call; the gateway tells what it counted afterwards");
+	cdr_cfg(cdr)->sink = CDR_FILE;
+	EXPECT(cdr_apply(cdr) == 0);
+	busy(call_made());
+	EXPECT(show(path, false) == 0);
+	counted(true, 100);
+	EXPECT(show(path, false) == 0);
+	counted(false, 200);
+	EXPECT(show(path, true) == 1);
+
+	btw("an answered call; the gateway tells before and after");
+	call = call_made();
+	leg_post_type(call->legs[LEG_B], LEG_EV_ALERTING);
+	pass_ms(2000);
+	leg_post_media(call->legs[LEG_B], LEG_EV_ANSWERED, LEG_MEDIA_ANSWER, "answer");
+	pump();
+	leg_post_type(call->legs[LEG_A], LEG_EV_CONNECTED);
+	pass_ms(60250);
+	counted(true, 3000);
+	fake_leg_released(call->legs[LEG_A], 16);
+	pump();
+	counted(false, 3001);
+	EXPECT(show(path, true) == 2);
+
+	btw("a gateway that tells nothing is waited for in vain, for three seconds");
+	busy(call_made());
+	pass_ms(2900);
+	EXPECT(show(path, false) == 2);
+	pass_ms(200);
+	EXPECT(show(path, false) == 3);
+}
+
+static void rotation(void)
+{
+	char moved[96];
+
+	btw("the file is moved away and HUP comes: the next record is in a new one");
+	snprintf(moved, sizeof(moved), "%s.moved", path);
+	EXPECT(rename(path, moved) == 0);
+	cdr_reopen(cdr);
+	busy(call_made());
+	pass_ms(3100);
+	EXPECT(show(path, false) == 1);
+	EXPECT(show(moved, false) == 3);
+	unlink(moved);
+
+	btw("by size: two old ones are kept");
+	cdr_cfg(cdr)->max_mb = 1;
+	cdr_cfg(cdr)->max_files = 2;
+	for (int i = 0; i < 4; i++) {
+		EXPECT(truncate(path, 1 << 20) == 0);
+		cdr_reopen(cdr);
+		busy(call_made());
+		pass_ms(3100);
+		EXPECT(show(path, false) == 1);
+	}
+	snprintf(moved, sizeof(moved), "%s.3", path);
+	EXPECT(access(moved, F_OK) != 0);
+	for (int i = 1; i <= 2; i++) {
+		snprintf(moved, sizeof(moved), "%s.%d", path, i);
+		EXPECT(unlink(moved) == 0);
+	}
+	cdr_cfg(cdr)->max_mb = 0;
+}
+
+static void csv(void)
+{
+	btw("CSV: the names first");
+	unlink(path);
+	cdr_cfg(cdr)->format = CDR_CSV;
+	EXPECT(cdr_apply(cdr) == 0);
+	busy(call_made());
+	cdr_flush(cdr);
+	EXPECT(show(path, false) == 2);
+	FILE *f = fopen(path, "r");
+	char line[4096];
+	EXPECT(fgets(line, sizeof(line), f));
+	printf("%s", line);
+	fclose(f);
+	cdr_cfg(cdr)->format = CDR_JSON;
+}
+
+static void full_disk(void)
+{
+	struct rlimit old, none;
+
+	btw("nothing can be written any more: records wait, the status says so; then all are there");
+	unlink(path);
+	EXPECT(cdr_apply(cdr) == 0);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &old);
+	none = old;
+	none.rlim_cur = 500; /* less than a record: it is cut, and what was written of it is taken back */
+	setrlimit(RLIMIT_FSIZE, &none);
+	busy(call_made());
+	busy(call_made());
+	pass_ms(3100);
+	EXPECT(!status().ok && status().waiting == 2 && status().why[0]);
+	EXPECT(show(path, false) == 0);
+	setrlimit(RLIMIT_FSIZE, &old);
+	pass_ms(1100);
+	EXPECT(status().ok && status().waiting == 0 && !status().why[0]);
+	EXPECT(show(path, false) == 2);
+
+	btw("the directory does not exist (yet)");
+	osmo_talloc_replace_string(cdr, &cdr_cfg(cdr)->path, "/nonexistent/dir/cdr");
+	EXPECT(cdr_apply(cdr) == -ENOENT);
+	busy(call_made());
+	pass_ms(3100);
+	EXPECT(!status().ok && status().waiting == 1);
+	osmo_talloc_replace_string(cdr, &cdr_cfg(cdr)->path, path);
+	pass_ms(1100);
+	EXPECT(status().ok && status().lost == 0);
+	EXPECT(show(path, false) == 3);
+}
+
+static void stop(void)
+{
+	struct cause cause = CAUSE(CAUSE_TEMP_FAILURE);
+
+	btw("the end: the record of a call that is up is written, without waiting for the gateway");
+	call_made();
+	calls_stop(calls, &cause);
+	pump();
+	cdr_flush(cdr);
+	EXPECT(show(path, false) == 4);
+}
+
+int main(void)
+{
+	size_t at_rest;
+
+	ctx = talloc_named_const(NULL, 0, "cdr_test");
+	story_init(ctx);
+	at_rest = talloc_total_blocks(ctx);
+	fake_time_start();
+	osmo_fsm_set_dealloc_ctx(OTC_SELECT);
+	EXPECT(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/cdr.json", dir);
+
+	fake_kind_init(&gsm, "gsm");
+	fake_kind_init(&sip, "sip");
+	gsm.quiet = sip.quiet = true;
+	gsm.kind.record = record_gsm;
+	sip.kind.record = record_sip;
+	gsm.kind.target = sip.kind.target = target;
+	calls = calls_alloc(ctx);
+	calls->gsm = &gsm.kind;
+	calls->sip = &sip.kind;
+	calls->routes.default_peer = talloc_strdup(calls, "pbx");
+	cdr = cdr_alloc(ctx, calls);
+	cdr_cfg(cdr)->path = talloc_strdup(cdr, path);
+
+	json();
+	rotation();
+	csv();
+	full_disk();
+	stop();
+
+	unlink(path);
+	rmdir(dir);
+	talloc_free(cdr);
+	talloc_free(calls);
+	pump();
+	EXPECT(talloc_total_blocks(ctx) == at_rest);
+	talloc_free(ctx);
+	return 0;
+}

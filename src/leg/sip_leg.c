@@ -100,7 +100,12 @@ static void on_answered(struct sip_session *s, const struct sip_session_info *in
 {
 	struct sip_leg *sl = data;
 
-	leg_post_media(&sl->leg, LEG_EV_ANSWERED, info->sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_NONE, info->sdp);
+	ev.answered.media = (struct leg_media){
+		.kind = info->sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_NONE,
+		.sdp = info->sdp,
+	};
+	sip_leg_connected_from_info(&ev.answered.connected, info);
+	leg_post(&sl->leg, &ev);
 }
 
 static const struct sip_session_ops session_ops = {
@@ -117,14 +122,29 @@ static const struct sip_session_ops session_ops = {
 
 /* ---- from the call ---- */
 
+/* Too many calls with this peer: another one may have room. True if the leg has ended. */
+static bool refuse_by_limit(struct sip_leg *sl, struct sip_peer *peer, const struct leg_setup *setup)
+{
+	struct leg_released released = { .way_failed = true };
+
+	if (sip_limit_take(peer, setup->parties->emergency) == SIP_LIMIT_OK)
+		return false;
+	released.cause = cause_make(CAUSE_CONGESTION, "SIP peer '%s' has as many calls as it may", peer->name);
+	TALLOC_FREE(sl->target);
+	leg_post_ended(&sl->leg, &released);
+	return true;
+}
+
 static void cmd_setup(struct sip_leg *sl, const struct leg_setup *setup)
 {
 	struct sip_peer *peer = sip_peer_find(env_of(sl->leg.kind)->ua, sl->target ?: "");
 	struct sip_leg_invite li;
 	struct cause why;
 
-	sip_leg_invite_from_setup(&li, setup);
-	if (peer)
+	if (peer && refuse_by_limit(sl, peer, setup))
+		return;
+	if (peer) {
+		sip_leg_invite_from_setup(&li, setup, peer);
 		sl->session = sip_session_invite(env_of(sl->leg.kind)->ua, peer, &li.inv, &session_ops, sl);
 	if (!sl->session) {
 		why = cause_make(CAUSE_NET_OUT_OF_ORDER, "SIP peer '%s' cannot be reached", sl->target ?: "");
@@ -154,6 +174,7 @@ static void kind_handle(struct leg *leg, const struct leg_cmd *cmd)
 		sip_leg_media_ring(sl, 183, &cmd->media);
 		return;
 	case LEG_CMD_ANSWER:
+		sip_leg_tell_connected(sl->session, &cmd->answered.connected);
 		sip_leg_media_answer(sl, &cmd->answered.media);
 		return;
 	case LEG_CMD_MEDIA:

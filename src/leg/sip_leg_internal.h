@@ -73,8 +73,11 @@ void sip_leg_media_reanswered(struct sip_session *s, const struct sip_session_in
 /*! The strings that a struct sip_invite borrows. */
 struct sip_leg_invite {
 	struct sip_invite inv;
-	char called[NUMBER_MAX_DIGITS + 2], calling[NUMBER_MAX_DIGITS + 2];
+	char called[NUMBER_MAX_DIGITS + 2], calling[NUMBER_MAX_DIGITS + 2], diverting[NUMBER_MAX_DIGITS + 2];
+	char access[64];
 };
 
-void sip_leg_invite_from_setup(struct sip_leg_invite *li, const struct leg_setup *setup);
+void sip_leg_invite_from_setup(struct sip_leg_invite *li, const struct leg_setup *setup, const struct sip_peer *peer);
+void sip_leg_connected_from_info(struct number *connected, const struct sip_session_info *info);
+void sip_leg_tell_connected(struct sip_session *s, const struct number *connected);
 int sip_leg_parties_from_invite(struct call_parties *p, const struct sip_invite *inv, struct cause *why);

@@ -76,7 +76,6 @@ struct sip_tx {
 
 uint8_t sip_alias_get(const char *host, uint16_t port);
 void sip_tx_set_agent(const char *text);
-const char *sip_tx_agent(void);
 void sip_tx_begin(struct sip_tx *tx, const struct sip_flow *to);
 void sip_tx_via(struct sip_tx *tx);
 void sip_tx_contact(struct sip_tx *tx);
@@ -290,6 +289,7 @@ struct sip_ua {
 	struct sip_trxs *trxs;
 	struct rate_ctr_group *ctrs;
 	struct sip_door door;
+	char *user_agent; /*!< NULL: our own */
 	struct log_limit malformed_limit, cseq_limit;
 	DECLARE_HASHTABLE(by_call_id, 13);
 };

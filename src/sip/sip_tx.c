@@ -55,11 +55,6 @@ void sip_tx_set_agent(const char *text)
 	OSMO_STRLCPY_ARRAY(agent, text ?: USER_AGENT);
 }
 
-const char *sip_tx_agent(void)
-{
-	return agent;
-}
-
 static void write_alias(char *buf, size_t len, const struct sip_alias *a, const struct osmo_sockaddr *bound)
 {
 	snprintf(buf, len, "%s:%u", a->host, a->port ?: osmo_sockaddr_port(&bound->u.sa));

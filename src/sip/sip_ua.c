@@ -19,7 +19,6 @@
 
 #define DEFAULT_ADDR	     "0.0.0.0"
 #define DEFAULT_PORT	     5060
-#define DEFAULT_MAX_SESSIONS 20000
 
 static const struct rate_ctr_desc ua_ctr_desc[] = {
 	[SIP_CTR_RX] = { "rx", "Messages received" },
@@ -69,7 +68,7 @@ struct sip_ua *sip_ua_alloc(void *ctx, const struct sip_ua_ops *ops)
 	if (!ua)
 		return NULL;
 	ua->ops = *ops;
-	ua->max_sessions = DEFAULT_MAX_SESSIONS;
+	ua->max_sessions = SIP_UA_MAX_SESSIONS;
 	sip_transport_cfg_default(&ua->tp_cfg);
 	INIT_LLIST_HEAD(&ua->binds);
 	INIT_LLIST_HEAD(&ua->peers);
@@ -314,6 +313,27 @@ void sip_ua_set_max_sessions(struct sip_ua *ua, unsigned int max)
 void sip_ua_set_refuse_unknown(struct sip_ua *ua, bool refuse)
 {
 	ua->refuse_unknown = refuse;
+}
+
+bool sip_ua_refuses_unknown(const struct sip_ua *ua)
+{
+	return ua->refuse_unknown;
+}
+
+unsigned int sip_ua_max_sessions(const struct sip_ua *ua)
+{
+	return ua->max_sessions;
+}
+
+void sip_ua_set_user_agent(struct sip_ua *ua, const char *text)
+{
+	osmo_talloc_replace_string(ua, &ua->user_agent, text);
+	sip_tx_set_agent(text);
+}
+
+const char *sip_ua_user_agent(const struct sip_ua *ua)
+{
+	return ua->user_agent;
 }
 
 struct llist_head *sip_ua_peers(struct sip_ua *ua)

@@ -24,6 +24,9 @@
 
 /* What else there is to set about a peer, one file each */
 static const struct sip_peer_vty_part *const parts[] = {
+	&sip_peer_vty_health,
+	&sip_peer_vty_network,
+	&sip_peer_vty_identity,
 	&sip_peer_vty_media,
 };
 

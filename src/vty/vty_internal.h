@@ -41,7 +41,10 @@ struct sip_peer_vty_part {
 	void (*show)(struct vty *vty, const struct sip_peer *peer); /* lines of "show sip peer NAME", indented by two */
 };
 
+extern const struct sip_peer_vty_part sip_peer_vty_health;
+extern const struct sip_peer_vty_part sip_peer_vty_identity;
 extern const struct sip_peer_vty_part sip_peer_vty_media;
+extern const struct sip_peer_vty_part sip_peer_vty_network;
 
 /* libosmovty answers a value that fits no command with "Unknown command". A command of this kind stands beside the real one, hidden, with a
  * plain VALUE in place of the last argument: it is taken only when the real one does not match, and says what would have been right. */

@@ -28,6 +28,8 @@ enum sip_ua_ctr {
 	SIP_CTR_STREAM_BAD,
 };
 
+#define SIP_UA_MAX_SESSIONS 20000 /*!< default */
+
 struct sip_ua *sip_ua_alloc(void *ctx, const struct sip_ua_ops *ops);
 /*! Add an address to listen on at start (a running UA: at its next start); \a addr "0.0.0.0", "::", ... Returns 0 or -EINVAL. */
 int sip_ua_bind_add(struct sip_ua *ua, const char *addr, uint16_t port);
@@ -46,6 +48,14 @@ bool sip_ua_idle(const struct sip_ua *ua);		/*!< no session and no client transa
 
 void sip_ua_set_max_sessions(struct sip_ua *ua, unsigned int max); /*!< further calls are refused with 503; default 20000 */
 void sip_ua_set_refuse_unknown(struct sip_ua *ua, bool refuse);	/*!< requests from unknown sources: 403, or no answer at all (default) */
+bool sip_ua_refuses_unknown(const struct sip_ua *ua);
+unsigned int sip_ua_max_sessions(const struct sip_ua *ua);
+void sip_ua_set_user_agent(struct sip_ua *ua, const char *text); /*!< of User-Agent and Server, up to 127 bytes; NULL: our name and version */
+const char *sip_ua_user_agent(const struct sip_ua *ua);	/*!< NULL: not set */
+
+/*! Where the names of peers are looked up; NULL: at the name servers of the system. \a port 0: 53. */
+void sip_ua_set_nameserver(struct sip_ua *ua, const char *addr, uint16_t port);
+const char *sip_ua_nameserver(const struct sip_ua *ua, uint16_t *port);
 
 struct llist_head *sip_ua_peers(struct sip_ua *ua);	/*!< list of struct sip_peer */
 struct rate_ctr_group *sip_ua_ctrs(const struct sip_ua *ua);

@@ -99,6 +99,7 @@ static void on_provisional(struct sip_session *s, const struct sip_session_info 
 static void on_answered(struct sip_session *s, const struct sip_session_info *info, void *data)
 {
 	struct sip_leg *sl = data;
+	struct leg_event ev = { .type = LEG_EV_ANSWERED };
 
 	ev.answered.media = (struct leg_media){
 		.kind = info->sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_NONE,
@@ -146,6 +147,7 @@ static void cmd_setup(struct sip_leg *sl, const struct leg_setup *setup)
 	if (peer) {
 		sip_leg_invite_from_setup(&li, setup, peer);
 		sl->session = sip_session_invite(env_of(sl->leg.kind)->ua, peer, &li.inv, &session_ops, sl);
+	}
 	if (!sl->session) {
 		why = cause_make(CAUSE_NET_OUT_OF_ORDER, "SIP peer '%s' cannot be reached", sl->target ?: "");
 		leg_end(sl, &why);

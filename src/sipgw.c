@@ -21,6 +21,7 @@
 #include <osmocom/sipgw/leg/sip_leg.h>
 #include <osmocom/sipgw/mgcp/mgw_pool.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
+#include <osmocom/sipgw/obs/cdr.h>
 #include <osmocom/sipgw/sip/sip_msg.h>
 #include <osmocom/sipgw/sip/sip_ua.h>
 
@@ -50,6 +51,7 @@ static void alloc_parts(struct sipgw *gw)
 	gw->mncc = mncc_link_alloc(gw, &mncc_ops);
 	gw->mgws = mgw_pool_alloc(gw);
 	gw->ua = sip_ua_alloc(gw, &ua_ops);
+	gw->cdr = cdr_alloc(gw, gw->calls);
 }
 
 static void alloc_leg_kinds(struct sipgw *gw)
@@ -101,9 +103,9 @@ static void say_what_is_missing(const struct sipgw *gw)
 		LOGP(DMAIN, LOGL_NOTICE,
 		     "No default peer: calls from phones will be refused (configure 'call' / 'default-peer NAME')\n");
 	llist_for_each_entry (peer, sip_ua_peers(gw->ua), entry) {
-		if (!peer->usable)
+		if (!peer->cfg.remote_host)
 			LOGP(DMAIN, LOGL_NOTICE,
-			     "SIP peer '%s' has no address yet and cannot be called (configure 'remote ADDR')\n",
+			     "SIP peer '%s' has no address yet and cannot be called (configure 'remote HOST')\n",
 			     peer->name);
 	}
 }
@@ -197,6 +199,11 @@ void sipgw_stop(struct sipgw *gw)
 	timer_start_ms(&gw->stop_timer, 0);
 }
 
+void sipgw_reopen(struct sipgw *gw)
+{
+	cdr_reopen(gw->cdr);
+}
+
 /*! Close every socket and free everything. Legs go first, since they hang on the protocols. */
 void sipgw_free(struct sipgw *gw)
 {
@@ -205,5 +212,6 @@ void sipgw_free(struct sipgw *gw)
 	mncc_link_stop(gw->mncc);
 	mgw_pool_stop(gw->mgws);
 	sip_ua_stop(gw->ua);
+	cdr_flush(gw->cdr);
 	talloc_free(gw);
 }

@@ -90,6 +90,9 @@ struct osmo_tdef sip_tdefs[] = {
 	MS_OR_OFF(T_SIP_TP_PING, 30000, "keep-alive on connections of ours, 0: none"),
 	MS(T_SIP_TP_PONG, 10000, "no answer to a keep-alive: closed"),
 	MS(T_SIP_TP_STUCK, 10000, "nothing is taken of what we send: closed"),
+	INTERVAL(T_SIP_NONCE, 60000, "life of a nonce that we challenge with"),
+	INTERVAL(T_SIP_REG_RETRY, 5000, "first wait after a REGISTER that failed"),
+	INTERVAL(T_SIP_REG_RETRY_MAX, 300000, "longest wait after a REGISTER that failed"),
 	{}
 };
 

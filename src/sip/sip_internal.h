@@ -23,7 +23,7 @@
 #include <osmocom/sipgw/sip/sip_trx.h>
 #include <osmocom/sipgw/sip/sip_ua.h>
 
-#define SIP_ALLOW	 "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+#define SIP_ALLOW	 "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE"
 #define SIP_ACCEPT_INFO	 "application/dtmf-relay, application/dtmf"
 #define SIP_TYPE_SDP	 "application/sdp"
 #define SIP_TAG_LEN	 17 /* buffer size: 16 hex digits and NUL */
@@ -123,7 +123,7 @@ int sip_dialog_refresh(void *ctx, struct sip_dialog *dlg, const struct sip_msg *
 bool sip_dialog_matches(const struct sip_dialog *dlg, const struct sip_msg *msg, const struct osmo_sockaddr *from);
 bool sip_dialog_cseq_ok(struct sip_dialog *dlg, const struct sip_msg *req);
 void sip_dialog_tx_begin(struct sip_tx *tx, const struct sip_dialog *dlg, enum sip_method method, uint32_t cseq);
-void sip_dialog_tx_ack(const struct sip_dialog *dlg, uint32_t cseq);
+void sip_dialog_tx_ack(const struct sip_dialog *dlg, uint32_t cseq, const char *sdp);
 int sip_dialog_to_str_buf(char *buf, size_t len, const struct sip_dialog *dlg);
 
 /* ---- session ---- */
@@ -132,6 +132,9 @@ int sip_dialog_to_str_buf(char *buf, size_t len, const struct sip_dialog *dlg);
 struct sip_fork {
 	struct llist_head entry;
 	struct sip_dialog dlg;
+	uint32_t rseq;	      /*!< of the last reliable response, 0: none yet (sip_rel100.c) */
+	uint32_t invite_cseq; /*!< that it answered */
+	bool agreed;	      /*!< offer and answer were exchanged reliably */
 	bool dismissed;
 };
 
@@ -141,7 +144,9 @@ struct sip_uac_invite {
 	struct sip_request *req;      /*!< NULL while waiting to try again after a 491 */
 	struct osmo_timer_list timer; /*!< until then; or the longest wait for the final response after a CANCEL */
 	unsigned int tries;
-	char sdp[]; /*!< of a re-INVITE, to try again */
+	struct sip_fork *early_offer; /*!< has an offer that the user is to answer: the PRACK waits */
+	bool refresh;		      /*!< of the session timer: the user does not hear of it */
+	char sdp[];		      /*!< "": none */
 };
 
 /*! Their INVITE or re-INVITE, until the ACK to our 2xx, or our other final response. */
@@ -153,12 +158,45 @@ struct sip_uas_invite {
 	bool answered;		      /*!< a 2xx was sent, the ACK is awaited */
 	unsigned long interval_ms;    /*!< to the next repetition */
 	unsigned long left_ms;	      /*!< to giving up */
+	char *connected_user, *connected_name; /*!< who answers, NULL if nobody has said */
 	struct osmo_timer_list timer; /*!< next repetition of the 2xx, or of the provisional response */
+	struct sip_rel100 *rel;	      /*!< NULL: no reliable provisional response so far */
+	uint64_t heard;		      /*!< hash of their description, 0: none (sip_session_timer.c) */
+	uint32_t timer_s;	      /*!< Session-Expires of the 2xx to come, 0: none */
+	bool timer_by_us : 1, timer_supported : 1, is_dialog_refresh : 1;
+	uint8_t rel_when;	      /*!< enum sip_rel100_when */
 	char head[];		      /*!< the headers that each response copies */
 };
 
+/*! Which provisional responses of ours are to be reliable (sip_rel100.c). */
+enum sip_rel100_when {
+	SIP_REL100_NEVER,
+	SIP_REL100_WITH_SDP,
+	SIP_REL100_ALWAYS,
+};
+
+/*! Reliable provisional responses of ours to one INVITE. */
+struct sip_rel100 {
+	uint32_t rseq;		   /*!< of the last one */
+	bool pending, pending_sdp; /*!< it waits for its PRACK, it has the answer */
+	bool agreed;		   /*!< the answer was PRACKed */
+	uint16_t status;	   /*!< of the last one */
+	uint16_t next_status;	   /*!< of the one that comes after it, 0: none */
+	char *next_sdp;
+	char *answer;		   /*!< the 200 comes after the PRACK, with this description; "": none */
+	unsigned long interval_ms, left_ms;
+};
+
+/*! An UPDATE of ours (sip_update.c). */
+struct sip_update {
+	struct sip_session *s;
+	struct sip_request *req;      /*!< NULL while waiting to try again after a 491 */
+	struct osmo_timer_list timer;
+	unsigned int tries;
+	char sdp[];		      /*!< "": a refresh of the session timer */
+};
+
 /*! An INFO of ours. */
-	char *connected_user, *connected_name; /*!< who answers, NULL if nobody has said */
 struct sip_info_req {
 	struct llist_head entry;
 	struct sip_session *s;
@@ -177,10 +215,17 @@ struct sip_session {
 	struct sip_uas_invite *in;  /*!< NULL when none is pending */
 	struct sip_request *bye;
 	struct llist_head forks;
+	struct sip_update *update;	  /*!< ours, NULL when none is pending */
+	struct sip_uas_invite *update_in; /*!< an offer of theirs in an UPDATE or PRACK, NULL when none is pending */
+	struct sip_session_timer *timer;  /*!< NULL: none */
+	char *late_answer;		  /*!< of ours, in the ACK to a 2xx with an offer: for repetitions */
+	uint32_t late_cseq;		  /*!< of that ACK, while the user has not answered; else 0 */
 	struct llist_head infos;
 	struct sip_dialog dlg; /*!< of a UAC: only local parts and the first target until the 2xx */
 	bool outgoing;	       /*!< we made the call (and the Call-ID) */
 	bool released;	       /*!< the user has gone, or was told of the end */
+	bool offered;	       /*!< our INVITE had an offer */
+	bool allows_update;    /*!< the peer said so */
 	uint8_t end_q850;      /*!< for a BYE that has to wait for the ACK */
 };
 
@@ -235,13 +280,62 @@ void sip_session_tx_bye(struct sip_session *s, uint8_t q850);
 			(s)->ops->what(s, info, (s)->data); \
 	} while (0)
 
+int sip_session_tx_ack(struct sip_session *s, uint32_t cseq);
+void sip_session_write_extensions(const struct sip_session *s, struct sip_tx *tx);
+void sip_session_note_allow(struct sip_session *s, const struct sip_msg *msg);
+struct sip_dialog *sip_session_early_dialog(struct sip_session *s);
+void *sip_dialog_owner(struct sip_session *s, struct sip_dialog *dlg);
+unsigned long sip_session_glare_ms(const struct sip_session *s);
+
+/*! The description in a message, NULL if none. */
+static inline const char *sip_msg_sdp(const struct sip_msg *msg)
+{
+	return msg->body && strcmp(msg->content_type, SIP_TYPE_SDP) == 0 ? msg->body : NULL;
+}
+
+/* sip_rel100.c */
+enum sip_rel100_when sip_rel100_wanted(const struct sip_msg *invite, enum sip_use use);
+int sip_rel100_provisional(struct sip_session *s, uint16_t status, const char *sdp);
+void sip_rel100_write(struct sip_tx *tx, const struct sip_uas_invite *in, uint16_t status);
+bool sip_rel100_timer(struct sip_session *s);
+bool sip_rel100_hold_answer(struct sip_session *s, const char *sdp);
+bool sip_rel100_agreed(const struct sip_uas_invite *in);
+void sip_rel100_rx_prack(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx, const struct sip_msg *req);
+bool sip_rel100_rx_response(struct sip_session *s, struct sip_fork *fork, const struct sip_msg *resp);
+void sip_rel100_answer(struct sip_session *s, const char *sdp);
+
+/* sip_update.c */
+void sip_update_rx(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx, const struct sip_msg *req);
+void sip_update_rx_offer(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req);
+int sip_update_reply(struct sip_session *s, uint16_t status, const char *sdp);
+int sip_update_send(struct sip_session *s, const char *sdp);
+int sip_update_early_offer(struct sip_session *s, const char *sdp);
+void sip_update_drop(struct sip_session *s);
+
+/* sip_session_timer.c */
+void sip_timer_free(struct sip_session *s);
+void sip_timer_write_request(const struct sip_session *s, struct sip_tx *tx);
+void sip_timer_rx_2xx(struct sip_session *s, const struct sip_msg *resp, const char *said);
+void sip_timer_rx_422(struct sip_session *s, const struct sip_msg *resp);
+bool sip_timer_lines_after_422(char *buf, size_t len, const struct sip_msg *resp);
+void sip_timer_refreshed(struct sip_session *s, uint16_t status);
+bool sip_timer_too_small(const struct sip_peer_cfg *cfg, const struct sip_msg *req, char *more, size_t len);
+bool sip_timer_refuse(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req);
+void sip_timer_rx_request(const struct sip_session *s, struct sip_uas_invite *in, const struct sip_msg *req);
+void sip_timer_write_2xx(const struct sip_uas_invite *in, struct sip_tx *tx);
+void sip_timer_accepted(struct sip_session *s, const struct sip_uas_invite *in, const char *said);
+const char *sip_timer_refresh_answer(const struct sip_session *s, const struct sip_uas_invite *in);
+void sip_timer_heard(struct sip_session *s, const char *sdp);
+
 /* sip_session_uac.c */
 int sip_uac_start(struct sip_session *s, const struct sip_invite *inv, struct sip_tx *tx);
 void sip_uac_free(struct sip_session *s);
 void sip_uac_give_up(struct sip_session *s);
 void sip_uac_cancel(struct sip_session *s, uint8_t q850);
 int sip_uac_accept(struct sip_session *s, const struct sip_session_rx *rx);
-void sip_uac_early(struct sip_session *s, const struct sip_session_rx *rx);
+bool sip_uac_early(struct sip_session *s, const struct sip_session_rx *rx);
+bool sip_uac_early_agreed(const struct sip_session *s, const struct sip_dialog *dlg);
+int sip_session_refresh_by_invite(struct sip_session *s, const char *said);
 void sip_uac_drop_forks(struct sip_session *s);
 void sip_uac_rx_late_2xx(struct sip_ua *ua, const struct sip_msg *resp, const struct sip_flow *from);
 void sip_uac_tag(char *buf, const char *call_id);
@@ -249,11 +343,14 @@ void sip_uac_tag(char *buf, const char *call_id);
 /* sip_session_uas.c */
 const char *sip_uas_tag(char *buf, const char *call_id);
 bool sip_uas_tag_is_ours(const char *tag, const char *call_id);
+struct sip_uas_invite *sip_uas_alloc(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req);
+void sip_uas_tx_begin(const struct sip_session *s, const struct sip_uas_invite *in, struct sip_tx *tx, uint16_t status);
+void sip_uas_provisional_again(struct sip_session *s);
 int sip_uas_start(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req);
 void sip_uas_free(struct sip_session *s);
 int sip_uas_respond(struct sip_session *s, uint16_t status, const char *sdp, const struct sip_end *end);
 void sip_uas_rx_ack(struct sip_session *s, const struct sip_msg *ack);
-void sip_uas_rx_reinvite(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req);
+void sip_uas_rx_reinvite(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx, const struct sip_msg *req);
 
 /* sip_session_request.c */
 void sip_session_rx_request(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req, const struct sip_flow *from);
@@ -280,6 +377,11 @@ struct sip_ua {
 	struct llist_head peers;
 	struct llist_head sessions;
 	struct llist_head requests; /*!< sip_request.c */
+	struct sip_auth_nonces *nonces; /*!< sip_auth_server.c; NULL: none used so far */
+	DECLARE_HASHTABLE(by_addr, 8); /*!< struct sip_target */
+	struct sip_resolver *resolver; /*!< NULL: not needed so far */
+	char *nameserver; /*!< NULL: the system's */
+	uint16_t nameserver_port;
 	unsigned int n_sessions;
 	unsigned int max_sessions;
 	bool refuse_unknown; /*!< 403 to requests from unknown sources; else no answer at all */
@@ -299,7 +401,12 @@ struct sip_peer *sip_door_peer(const struct sip_ua *ua, const struct sip_flow *f
 void sip_door_stamp(struct sip_flow *flow, const struct sip_peer *peer);
 bool sip_door_opens(const struct sip_ua *ua, struct sip_flow *from, const uint8_t *bytes, size_t len);
 bool sip_door_welcomes(const struct sip_ua *ua, const struct sip_msg *msg, const struct sip_flow *from);
+void sip_door_follow(const struct sip_session *s, struct sip_dialog *dlg, const struct sip_flow *from);
 void sip_door_turned_away(struct sip_ua *ua, const struct sip_flow *from, const uint8_t *buf, size_t len);
+
+/* sip_peer.c */
+void sip_peers_start(struct sip_ua *ua);
+void sip_peers_stop(struct sip_ua *ua);
 
 /* sip_ua_request.c */
 void sip_ua_rx(void *data, const struct sip_flow *from, const uint8_t *buf, size_t len);
@@ -307,6 +414,6 @@ void sip_ua_rx_request(void *data, struct sip_trx *trx, const struct sip_msg *re
 void sip_ua_rx_stray(void *data, const struct sip_msg *resp, const struct sip_flow *from);
 struct sip_session *sip_ua_session_by_request(const struct sip_ua *ua, const struct sip_msg *req, const struct osmo_sockaddr *from);
 /*! The checks that hold inside and outside of dialogs (RFC 3261 8.2.2.3, 8.2.3). True if the request was answered. */
-bool sip_ua_refuse_extension(struct sip_trx *trx, const struct sip_msg *req, const char *to_tag);
+/*! \a peer: whose settings say which extensions we know, NULL: none. */
+bool sip_ua_refuse_extension(struct sip_trx *trx, const struct sip_msg *req, const char *to_tag, const struct sip_peer *peer);
 bool sip_ua_refuse_content(struct sip_trx *trx, const struct sip_msg *req, const char *to_tag);
-void sip_door_follow(const struct sip_session *s, struct sip_dialog *dlg, const struct sip_flow *from);

@@ -1,20 +1,29 @@
 /* SIP peers: who calls go to, and the only ones whom calls are taken from.
  *
- * The configuration is what the VTY sets; sip_peer_apply() turns it into an address. Sessions hold on to their own
- * addresses, so that changing or removing a peer does not touch them. */
+ * The configuration is what the VTY sets; sip_peer_apply() turns it into addresses (sip_target.c). A name is looked up
+ * again before its TTL is over; what was known stays in use when that fails. Sessions hold on to their own addresses, so
+ * that changing or removing a peer does not touch them. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 
 #include <osmocom/core/stats.h>
 #include <osmocom/core/talloc.h>
 
 #include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/timers.h>
+#include <osmocom/sipgw/base/token.h>
+
+#include <osmocom/sipgw/sip/sip_credentials.h>
+#include <osmocom/sipgw/sip/sip_reg.h>
 
 #include "sip_internal.h"
 #include "sip_request.h"
+#include "sip_target.h"
 
 const struct value_string sip_dtmf_mode_names[] = {
 	{ SIP_DTMF_INFO_RELAY, "info" }, { SIP_DTMF_INFO, "info-dtmf" }, { SIP_DTMF_NONE, "none" }, {}
@@ -28,10 +37,19 @@ static const struct rate_ctr_desc peer_ctr_desc[] = {
 	[SIP_PEER_CTR_IN] = { "in", "Calls from the peer" },
 	[SIP_PEER_CTR_IN_ANSWERED] = { "in:answered", "Calls from the peer that were answered" },
 	[SIP_PEER_CTR_IN_FAILED] = { "in:failed", "Calls from the peer that were refused" },
+	[SIP_PEER_CTR_AUTH_REFUSED] = { "auth:refused", "Requests of ours whose user and password the peer refused" },
+	[SIP_PEER_CTR_AUTH_FAILED] = { "auth:failed", "Requests of the peer with a wrong user or password" },
+	[SIP_PEER_CTR_AUTH_STALE] = { "auth:stale", "Requests of the peer with a nonce that is too old or was used before" },
+	[SIP_PEER_CTR_REG_OK] = { "register:ok", "REGISTERs that the peer accepted" },
+	[SIP_PEER_CTR_REG_FAILED] = { "register:failed", "REGISTERs that the peer refused or did not react to" },
 	[SIP_PEER_CTR_REFUSED_CALLS] = { "refused:calls", "Calls from and to the peer refused because max-calls were up" },
 	[SIP_PEER_CTR_REFUSED_RATE] = { "refused:rate", "Calls from and to the peer refused by max-calls-per-second" },
 	[SIP_PEER_CTR_DTMF] = { "dtmf", "Keys sent to the peer" },
 	[SIP_PEER_CTR_DTMF_LOST] = { "dtmf:lost", "Keys that the peer did not take, or is not to get" },
+	[SIP_PEER_CTR_DOWN] = { "down", "Times that none of its addresses answered any more" },
+	[SIP_PEER_CTR_TARGET_DOWN] = { "down:address", "Times that one of its addresses did not answer any more" },
+	[SIP_PEER_CTR_OUT_NEXT] = { "out:next_address", "INVITEs tried again at a further address of the peer" },
+	[SIP_PEER_CTR_DNS_FAILED] = { "dns:failed", "DNS look-ups of the peer's name that failed" },
 };
 
 static const struct rate_ctr_group_desc peer_ctrg_desc = {
@@ -41,6 +59,117 @@ static const struct rate_ctr_group_desc peer_ctrg_desc = {
 	.num_ctr = ARRAY_SIZE(peer_ctr_desc),
 	.ctr_desc = peer_ctr_desc,
 };
+
+/* ---- the look-up of a name ---- */
+
+/*! Can it be the name of a host? Four numbers with dots that are no address cannot. */
+bool sip_peer_is_host_name(const char *name)
+{
+	const char *last = strrchr(name, '.') ? strrchr(name, '.') + 1 : name;
+
+	if (strlen(name) > 253 || strspn(last, "0123456789") == strlen(last))
+		return false;
+	for (; isalnum((unsigned char)*name) || (*name && strchr("-_.", *name)); name++)
+		;
+	return !*name;
+}
+
+static bool is_name(const struct sip_peer *peer)
+{
+	struct sip_addr addr;
+
+	return peer->cfg.remote_host && !inet_pton(AF_INET, peer->cfg.remote_host, &addr.addr.u.sin.sin_addr) &&
+	       !inet_pton(AF_INET6, peer->cfg.remote_host, &addr.addr.u.sin6.sin6_addr) &&
+	       sip_peer_is_host_name(peer->cfg.remote_host);
+}
+
+/* Up to a tenth less, so that many peers do not ask at the same moment. */
+static unsigned long jitter(unsigned long ms)
+{
+	return ms - token_u32() % (ms / 10 + 1);
+}
+
+static void log_addrs(const struct sip_peer *peer)
+{
+	char buf[400], addr[SIP_HOSTPORT_LEN];
+	size_t len = 0;
+	unsigned int i;
+
+	for (i = 0; i < peer->n_targets && len < sizeof(buf); i++) {
+		sip_target_str_buf(addr, sizeof(addr), peer->targets[i]);
+		len += snprintf(buf + len, sizeof(buf) - len, "%s%s", i ? ", " : "", addr);
+	}
+	LOGP(DSIP, LOGL_NOTICE, "SIP peer %s: %s is at %s\n", peer->name, peer->cfg.remote_host, buf);
+}
+
+static void resolved(struct sip_peer *peer, const struct sip_resolution *res)
+{
+	unsigned long min = timer_ms(sip_tdefs, T_SIP_DNS_MIN), max = timer_ms(sip_tdefs, T_SIP_DNS_MAX);
+	unsigned long ms = res->ttl_s > max / 1000 ? max : OSMO_MAX(res->ttl_s * 1000UL, min);
+	bool again = peer->resolve_why;
+
+	peer->resolve_why = NULL;
+	peer->resolve_wait_ms = 0;
+	if (sip_targets_set(peer, res->addrs, res->n) || again)
+		log_addrs(peer);
+	timer_start_ms(&peer->resolve_timer, jitter(ms));
+}
+
+static void not_resolved(struct sip_peer *peer, const char *why)
+{
+	unsigned long max = timer_ms(sip_tdefs, T_SIP_DNS_RETRY_MAX);
+
+	rate_ctr_inc2(peer->ctrs, SIP_PEER_CTR_DNS_FAILED);
+	if (peer->resolve_why != why)
+		LOGP(DSIP, LOGL_ERROR, "SIP peer %s: the address of %s cannot be found: %s; %s\n", peer->name,
+		     peer->cfg.remote_host, why,
+		     peer->n_targets ? "what was known stays in use" : "calls to it are refused until it can");
+	peer->resolve_why = why;
+	peer->resolve_wait_ms = peer->resolve_wait_ms ? peer->resolve_wait_ms * 2 : timer_ms(sip_tdefs, T_SIP_DNS_RETRY);
+	peer->resolve_wait_ms = OSMO_MIN(peer->resolve_wait_ms, max);
+	timer_start_ms(&peer->resolve_timer, jitter(peer->resolve_wait_ms));
+}
+
+static void on_resolution(void *data, const struct sip_resolution *res)
+{
+	struct sip_peer *peer = data;
+
+	peer->lookup = NULL;
+	if (res->n)
+		resolved(peer, res);
+	else
+		not_resolved(peer, res->why);
+}
+
+static void lookup_start(struct sip_peer *peer)
+{
+	struct sip_ua *ua = peer->ua;
+
+	if (peer->lookup || !ua->started)
+		return;
+	if (!ua->resolver)
+		ua->resolver = sip_resolver_alloc(ua, ua->nameserver, ua->nameserver_port);
+	if (ua->resolver)
+		peer->lookup = sip_resolve(ua->resolver, peer->cfg.remote_host, peer->cfg.remote_port,
+					   peer->cfg.transport, on_resolution, peer);
+	if (!peer->lookup)
+		not_resolved(peer, "out of memory");
+}
+
+static void lookup_stop(struct sip_peer *peer)
+{
+	osmo_timer_del(&peer->resolve_timer);
+	if (peer->lookup)
+		sip_resolve_cancel(peer->lookup);
+	peer->lookup = NULL;
+}
+
+static void resolve_timer_cb(void *data)
+{
+	lookup_start(data);
+}
+
+/* ---- the peer ---- */
 
 /*! A peer without address. NULL when out of memory. */
 struct sip_peer *sip_peer_alloc(struct sip_ua *ua, const char *name)
@@ -52,9 +181,9 @@ struct sip_peer *sip_peer_alloc(struct sip_ua *ua, const char *name)
 		return NULL;
 	*peer = (struct sip_peer){
 		.ua = ua,
+		.serial = next_idx,
 		.name = talloc_strdup(peer, name),
 		.cfg = {
-			.remote_port = 5060,
 			.transport = SIP_TP_UDP,
 			.dtmf = SIP_DTMF_INFO_RELAY,
 			.rel100 = SIP_USE_SUPPORTED,
@@ -64,6 +193,8 @@ struct sip_peer *sip_peer_alloc(struct sip_ua *ua, const char *name)
 		},
 		.ctrs = rate_ctr_group_alloc(peer, &peer_ctrg_desc, next_idx++),
 	};
+	INIT_LLIST_HEAD(&peer->credentials);
+	INIT_LLIST_HEAD(&peer->regs);
 	if (!peer->name || !peer->ctrs) {
 		if (peer->ctrs)
 			rate_ctr_group_free(peer->ctrs);
@@ -71,6 +202,7 @@ struct sip_peer *sip_peer_alloc(struct sip_ua *ua, const char *name)
 		return NULL;
 	}
 	rate_ctr_group_set_name(peer->ctrs, name);
+	osmo_timer_setup(&peer->resolve_timer, resolve_timer_cb, peer);
 	llist_add_tail(&peer->entry, &ua->peers);
 	return peer;
 }
@@ -83,29 +215,127 @@ void sip_peer_free(struct sip_peer *peer)
 		if (s->peer == peer)
 			s->peer = NULL;
 	}
+	sip_reg_free_all(peer);
+	sip_credentials_free_all(peer);
 	sip_request_forget_peer(peer->ua, peer);
+	lookup_stop(peer);
+	sip_targets_clear(peer);
 	llist_del(&peer->entry);
 	rate_ctr_group_free(peer->ctrs);
 	talloc_free(peer);
 }
 
-int sip_peer_apply(struct sip_peer *peer)
+/* IP addresses need no look-up. */
+static bool parse_ip(struct sip_addr *to, const struct sip_peer_cfg *cfg)
+{
+	struct osmo_sockaddr *addr = &to->addr;
+
+	*to = (struct sip_addr){};
+	if (inet_pton(AF_INET, cfg->remote_host, &addr->u.sin.sin_addr) == 1)
+		addr->u.sin.sin_family = AF_INET;
+	else if (inet_pton(AF_INET6, cfg->remote_host, &addr->u.sin6.sin6_addr) == 1)
+		addr->u.sin6.sin6_family = AF_INET6;
+	else
+		return false;
+	osmo_sockaddr_set_port(&addr->u.sa, cfg->remote_port ?: sip_default_port(cfg->transport));
+	return true;
+}
+
+/* Is it what the addresses are of already? Takes note of it. */
+static bool is_as_before(struct sip_peer *peer)
 {
 	const struct sip_peer_cfg *cfg = &peer->cfg;
+	char *now = cfg->remote_host ? talloc_asprintf(peer, "%s %u %d", cfg->remote_host, cfg->remote_port, cfg->transport)
+				     : NULL;
+	bool same = now && peer->looked_up && strcmp(now, peer->looked_up) == 0;
 
-	peer->usable = false;
-	peer->remote = (struct osmo_sockaddr){};
-	if (!cfg->remote_host)
+	talloc_free(peer->looked_up);
+	peer->looked_up = now;
+	return same;
+}
+
+static void begin_health(struct sip_peer *peer)
+{
+	unsigned int i;
+
+	for (i = 0; i < peer->n_targets; i++)
+		sip_health_begin(peer->targets[i]);
+}
+
+int sip_peer_apply(struct sip_peer *peer)
+{
+	struct sip_addr addr;
+
+	if (is_as_before(peer)) {
+		begin_health(peer);
 		return 0;
-	if (inet_pton(AF_INET, cfg->remote_host, &peer->remote.u.sin.sin_addr) == 1)
-		peer->remote.u.sin.sin_family = AF_INET;
-	else if (inet_pton(AF_INET6, cfg->remote_host, &peer->remote.u.sin6.sin6_addr) == 1)
-		peer->remote.u.sin6.sin6_family = AF_INET6;
-	else
+	}
+	lookup_stop(peer);
+	peer->resolve_why = NULL;
+	peer->resolve_wait_ms = 0;
+	sip_targets_clear(peer);
+	if (!peer->cfg.remote_host)
+		return 0;
+	if (parse_ip(&addr, &peer->cfg)) {
+		sip_targets_set(peer, &addr, 1);
+		return 0;
+	}
+	if (!sip_peer_is_host_name(peer->cfg.remote_host))
 		return -EINVAL;
-	osmo_sockaddr_set_port(&peer->remote.u.sa, cfg->remote_port);
-	peer->usable = cfg->remote_port != 0;
-	return peer->usable ? 0 : -EINVAL;
+	lookup_start(peer);
+	return 0;
+}
+
+/*! The UA has started: names are looked up, addresses watched. */
+void sip_peers_start(struct sip_ua *ua)
+{
+	struct sip_peer *peer;
+
+	llist_for_each_entry (peer, &ua->peers, entry) {
+		begin_health(peer);
+		if (is_name(peer))
+			lookup_start(peer);
+	}
+}
+
+/*! The UA stops: transactions are going away. */
+void sip_peers_stop(struct sip_ua *ua)
+{
+	struct sip_peer *peer;
+	unsigned int i;
+
+	llist_for_each_entry (peer, &ua->peers, entry) {
+		lookup_stop(peer);
+		for (i = 0; i < peer->n_targets; i++)
+			sip_health_end(peer->targets[i]);
+	}
+	sip_resolver_free(ua->resolver);
+	ua->resolver = NULL;
+}
+
+/*! Where names are looked up from now on. \a addr NULL: as the system says; else an IP address. */
+void sip_ua_set_nameserver(struct sip_ua *ua, const char *addr, uint16_t port)
+{
+	struct sip_peer *peer;
+
+	llist_for_each_entry (peer, &ua->peers, entry)
+		lookup_stop(peer);
+	sip_resolver_free(ua->resolver);
+	ua->resolver = NULL;
+	talloc_free(ua->nameserver);
+	ua->nameserver = addr ? talloc_strdup(ua, addr) : NULL;
+	ua->nameserver_port = port;
+	llist_for_each_entry (peer, &ua->peers, entry) {
+		if (is_name(peer))
+			lookup_start(peer);
+	}
+}
+
+/*! NULL: as the system says. \a port 0: 53. */
+const char *sip_ua_nameserver(const struct sip_ua *ua, uint16_t *port)
+{
+	*port = ua->nameserver_port;
+	return ua->nameserver;
 }
 
 /*! NULL if there is none of that name. */
@@ -120,19 +350,17 @@ struct sip_peer *sip_peer_find(const struct sip_ua *ua, const char *name)
 	return NULL;
 }
 
-/*! Whose address it is. A PBX may send from another port than it listens on, so the port only decides between peers of
- * one address. NULL if it is nobody's. */
-struct sip_peer *sip_peer_by_addr(const struct sip_ua *ua, const struct osmo_sockaddr *from)
+void sip_peer_get_target(const struct sip_peer *peer, unsigned int idx, struct sip_target_info *info)
 {
-	struct sip_peer *peer, *by_ip = NULL;
+	const struct sip_target *t = peer->targets[idx];
+	uint64_t now = sip_now_ms();
 
-	llist_for_each_entry (peer, &ua->peers, entry) {
-		if (!peer->usable || !sip_addr_equal(&peer->remote, from, false))
-			continue;
-		if (sip_addr_equal(&peer->remote, from, true))
-			return peer;
-		if (!by_ip)
-			by_ip = peer;
-	}
-	return by_ip;
+	*info = (struct sip_target_info){
+		.addr = &t->where.addr,
+		.priority = t->where.priority,
+		.weight = t->where.weight,
+		.state = t->state,
+		.busy_s = t->busy_until_ms > now ? (t->busy_until_ms - now + 999) / 1000 : 0,
+		.why = t->why,
+	};
 }

@@ -75,6 +75,7 @@ struct sip_ua *sip_ua_alloc(void *ctx, const struct sip_ua_ops *ops)
 	INIT_LLIST_HEAD(&ua->sessions);
 	INIT_LLIST_HEAD(&ua->requests);
 	hash_init(ua->by_call_id);
+	hash_init(ua->by_addr);
 	ua->ctrs = rate_ctr_group_alloc(ua, &ua_ctrg_desc, next_idx++);
 	if (!ua->ctrs) {
 		talloc_free(ua);
@@ -257,6 +258,8 @@ int sip_ua_start(struct sip_ua *ua, const char **why)
 	rc = listen_on_all(ua, why);
 	if (rc < 0)
 		sip_ua_stop(ua);
+	else
+		sip_peers_start(ua);
 	return rc;
 }
 
@@ -289,6 +292,7 @@ void sip_ua_stop(struct sip_ua *ua)
 
 	if (!ua->started)
 		return;
+	sip_peers_stop(ua);
 	drop_sessions(ua);
 	sip_request_drop_all(ua);
 	sip_trxs_free_all(ua->trxs);

@@ -18,8 +18,6 @@
 
 #include "vty_internal.h"
 
-#define SIP_DEFAULT_PORT 5060
-
 #define PEER_STR "SIP peer: a PBX, proxy or provider that calls go to and come from\n"
 
 /* What else there is to set about a peer, one file each */
@@ -68,15 +66,16 @@ static int apply(struct vty *vty)
 	return CMD_WARNING;
 }
 
-DEFUN(cfg_peer_remote, cfg_peer_remote_cmd, "remote ADDR [<1-65535>]",
-      "Where the peer is\nIPv4 or IPv6 address\nPort (default: 5060)\n")
+DEFUN(cfg_peer_remote, cfg_peer_remote_cmd, "remote HOST [<1-65535>]",
+      "Where the peer is\nIPv4 or IPv6 address, or name\n"
+      "Port (default: what the SRV records of the name say, else 5060, with TLS 5061)\n")
 {
 	struct sip_peer *peer = vty->index;
 
-	if (!vty_arg_is_ip(vty, argv[0]))
+	if (!sip_peer_is_host_name(argv[0]) && !vty_arg_is_ip(vty, argv[0]))
 		return CMD_WARNING;
 	osmo_talloc_replace_string(peer, &peer->cfg.remote_host, argv[0]);
-	peer->cfg.remote_port = argc > 1 ? atoi(argv[1]) : SIP_DEFAULT_PORT;
+	peer->cfg.remote_port = argc > 1 ? atoi(argv[1]) : 0;
 	return apply(vty);
 }
 
@@ -107,7 +106,7 @@ DEFUN(cfg_peer_no_domain, cfg_peer_no_domain_cmd, "no domain", NO_STR "The addre
 	return apply(vty);
 }
 
-VTY_EXPECT(remote_expect, "remote ADDR VALUE", "Where the peer is\nIPv4 or IPv6 address\nPort\n", "a port, 1 to 65535");
+VTY_EXPECT(remote_expect, "remote HOST VALUE", "Where the peer is\nIPv4 or IPv6 address, or name\nPort\n", "a port, 1 to 65535");
 VTY_EXPECT(transport_expect, "transport VALUE", "How SIP messages travel\nTransport\n", "udp");
 static void write_one(struct vty *vty, const struct sip_peer *peer)
 {
@@ -115,8 +114,10 @@ static void write_one(struct vty *vty, const struct sip_peer *peer)
 	unsigned int i;
 
 	vty_out(vty, "sip-peer %s%s", peer->name, VTY_NEWLINE);
-	if (cfg->remote_host)
+	if (cfg->remote_host && cfg->remote_port)
 		vty_out(vty, " remote %s %u%s", cfg->remote_host, cfg->remote_port, VTY_NEWLINE);
+	else if (cfg->remote_host)
+		vty_out(vty, " remote %s%s", cfg->remote_host, VTY_NEWLINE);
 	if (cfg->domain)
 		vty_out(vty, " domain %s%s", cfg->domain, VTY_NEWLINE);
 	for (i = 0; i < ARRAY_SIZE(parts); i++)
@@ -146,7 +147,28 @@ static const char *peer_addr(const struct sip_peer *peer)
 {
 	if (!peer->cfg.remote_host)
 		return "no address yet";
+	if (!peer->cfg.remote_port)
+		return peer->cfg.remote_host;
 	return vty_hostport(peer->cfg.remote_host, peer->cfg.remote_port);
+}
+
+static const char *state_of(const struct sip_peer *peer)
+{
+	bool known = false;
+	struct sip_target_info info;
+	unsigned int i;
+
+	if (!peer->usable)
+		return peer->cfg.remote_host ? "no DNS" : "-";
+	if (peer->down)
+		return "down";
+	for (i = 0; i < peer->n_targets; i++) {
+		sip_peer_get_target(peer, i, &info);
+		known |= info.state == SIP_TARGET_UP;
+	}
+	if (!sip_peer_is_up(peer))
+		return "busy";
+	return known ? "up" : "unknown";
 }
 
 #define PEER_ROW "%-16s %-28s %-4s %-9s %5s  %s%s"
@@ -156,21 +178,26 @@ DEFUN(show_sip_peers, show_sip_peers_cmd, "show sip peer", SHOW_STR "SIP user ag
 	const struct sip_peer *peer;
 
 	if (llist_empty(sip_ua_peers(vty_gw->ua))) {
-		vty_out(vty, "No SIP peer is configured. To do: 'sip-peer NAME' / 'remote ADDR'.%s", VTY_NEWLINE);
+		vty_out(vty, "No SIP peer is configured. To do: 'sip-peer NAME' / 'remote HOST'.%s", VTY_NEWLINE);
 		return CMD_SUCCESS;
 	}
-	vty_out(vty, PEER_ROW, "Name", "Address", "Via", "Media", "Calls", "Last answer", VTY_NEWLINE);
+	vty_out(vty, PEER_ROW, "Name", "Address", "Via", "State", "Calls", "Last answer", VTY_NEWLINE);
 	llist_for_each_entry (peer, sip_ua_peers(vty_gw->ua), entry)
 		vty_out(vty, PEER_ROW, vty_fit(peer->name, 16), vty_fit(peer_addr(peer), 28), "UDP",
-			get_value_string(media_mode_names, peer->cfg.media_mode),
-			talloc_asprintf(OTC_SELECT, "%u", peer->n_calls), last_answer(peer), VTY_NEWLINE);
+			state_of(peer), talloc_asprintf(OTC_SELECT, "%u", peer->n_calls), last_answer(peer), VTY_NEWLINE);
 	return CMD_SUCCESS;
 }
 
 static void show_advice(struct vty *vty, const struct sip_peer *peer)
 {
-	if (!peer->usable)
-		vty_out(vty, "  To do: 'sip-peer %s' / 'remote ADDR'; until then it cannot be called.%s", peer->name,
+	if (!peer->cfg.remote_host)
+		vty_out(vty, "  To do: 'sip-peer %s' / 'remote HOST'; until then it cannot be called.%s", peer->name,
+			VTY_NEWLINE);
+	else if (!peer->usable)
+		vty_out(vty, "  To do: is the name right, and does the name server ('sip' / 'nameserver') know it?%s",
+			VTY_NEWLINE);
+	else if (peer->down)
+		vty_out(vty, "  To do: is the peer running at these addresses, and does its firewall let us in?%s",
 			VTY_NEWLINE);
 	else if (peer->last_status == 408)
 		vty_out(vty, "  To do: is the peer up at %s, and does its firewall let us in?%s", peer_addr(peer),
@@ -192,8 +219,9 @@ DEFUN(show_sip_peer, show_sip_peer_cmd, "show sip peer NAME",
 		vty_out(vty, "%% There is no SIP peer '%s'%s", argv[0], VTY_NEWLINE);
 		return CMD_WARNING;
 	}
-	vty_out(vty, "SIP peer %s%s %s (UDP)%s%s", peer->name, peer->usable ? " at" : ":", peer_addr(peer),
+	vty_out(vty, "SIP peer %s%s %s (UDP)%s%s", peer->name, peer->cfg.remote_host ? " at" : ":", peer_addr(peer),
 		is_default && !strcmp(is_default, peer->name) ? ", the default peer" : "", VTY_NEWLINE);
+	vty_out(vty, "  State: %s%s", state_of(peer), VTY_NEWLINE);
 	vty_out(vty, "  Domain: %s%s", peer->cfg.domain ?: "the addresses", VTY_NEWLINE);
 	for (i = 0; i < ARRAY_SIZE(parts); i++)
 		parts[i]->show(vty, peer);

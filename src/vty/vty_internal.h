@@ -19,6 +19,7 @@ enum sipgw_vty_node {
 	SIP_NODE,
 	SIP_PEER_NODE,
 	CALL_NODE,
+	CDR_NODE,
 };
 
 struct rate_ctr_group;
@@ -31,6 +32,7 @@ void mgw_vty_init(void);
 void sip_vty_init(void);
 void sip_peer_vty_init(void);
 void call_vty_init(void);
+void cdr_vty_init(void);
 
 struct sip_peer;
 

@@ -335,8 +335,8 @@ static void test_start(void)
 	btw("peers by name and by address");
 	peer = sip_peer_alloc(second, "a");
 	EXPECT(sip_peer_find(second, "a") == peer && !sip_peer_find(second, "b"));
-	EXPECT(!peer->usable && peer->cfg.remote_port == 5060);
-	peer->cfg.remote_host = talloc_strdup(peer, "nonsense");
+	EXPECT(!peer->usable);
+	peer->cfg.remote_host = talloc_strdup(peer, "non sense");
 	EXPECT(sip_peer_apply(peer) == -EINVAL);
 	peer->cfg.remote_host = talloc_strdup(peer, "127.0.54.1");
 	EXPECT(sip_peer_apply(peer) == 0);

@@ -75,6 +75,9 @@ enum sip_timer {
 	T_SIP_TP_PING = -34,	/*!< CRLF keep-alive on connections of ours (RFC 5626 3.5.1); 0: none */
 	T_SIP_TP_PONG = -35,	/*!< ... is not answered by who did before */
 	T_SIP_TP_STUCK = -36,	/*!< the other side takes nothing of what waits */
+	T_SIP_NONCE = -41,	/*!< life of a nonce of ours */
+	T_SIP_REG_RETRY = -42,	/*!< first wait after a REGISTER that failed; doubles up to the next */
+	T_SIP_REG_RETRY_MAX = -43,
 };
 
 extern struct osmo_tdef call_tdefs[];

@@ -9,17 +9,23 @@
 
 #include <osmocom/core/linuxlist.h>
 #include <osmocom/core/rate_ctr.h>
+#include <osmocom/core/timer.h>
 #include <osmocom/core/utils.h>
 #include <osmocom/core/socket.h>
 
-struct sip_ua;
 #include <osmocom/sipgw/base/log_limit.h>
 
+#include <osmocom/sipgw/base/log_limit.h>
+
+struct sip_ua;
+struct sip_lookup;
+struct sip_target;
 
 enum sip_peer_ctr {
 	SIP_PEER_CTR_OUT, SIP_PEER_CTR_OUT_ANSWERED, SIP_PEER_CTR_OUT_FAILED, SIP_PEER_CTR_OUT_TIMEOUT, SIP_PEER_CTR_IN, SIP_PEER_CTR_IN_ANSWERED,
 	SIP_PEER_CTR_IN_FAILED, SIP_PEER_CTR_REFUSED_CALLS, SIP_PEER_CTR_REFUSED_RATE,
 	SIP_PEER_CTR_DTMF, SIP_PEER_CTR_DTMF_LOST,
+	SIP_PEER_CTR_AUTH_REFUSED, SIP_PEER_CTR_AUTH_FAILED, SIP_PEER_CTR_AUTH_STALE, SIP_PEER_CTR_REG_OK, SIP_PEER_CTR_REG_FAILED,
 	SIP_PEER_CTR_DOWN, SIP_PEER_CTR_TARGET_DOWN, SIP_PEER_CTR_OUT_NEXT, SIP_PEER_CTR_DNS_FAILED,
 };
 
@@ -68,22 +74,20 @@ struct sip_peer_cfg {
 	/* TLS (sip_tls.c) */
 	char *tls_name;		/*!< name that the certificate has to have; NULL: remote_host */
 	bool tls_no_verify;
-	/* who we are to it, who it is to us (sip_auth.c, sip_reg.c) */
-	char *auth_user, *auth_secret; /*!< credentials of ours; the secret is the password, or with auth_ha1 the HA1 */
-	bool auth_ha1;
-	bool challenge;		/*!< demand digest authentication of its requests, with the same credentials */
+	/* who it is to us (sip_auth_server.c); who we are to it: sip_credentials.h, sip_reg.h */
+	bool challenge;		/*!< demand digest authentication of its requests, by one of the same users and passwords */
 	/* identity (sip_identity.c) */
 	bool trusted;		/*!< RFC 3325: identities are believed, and told also when they are private */
 	int identity;		/*!< enum sip_identity_mode */
+	bool emergency_urn;	/*!< emergency calls go to urn:service:sos (RFC 5031), not to a number */
+	char *emergency_number;	/*!< ... to this one, NULL: as dialled */
 	/* admission (sip_limit.c); 0: no limit */
 	uint32_t max_calls;
 	uint16_t max_calls_per_s;
-	bool emergency_urn;	/*!< emergency calls go to urn:service:sos (RFC 5031), not to a number */
-	char *emergency_number;	/*!< ... to this one, NULL: as dialled */
+	uint16_t max_calls_burst; /*!< that may come at once; 0: max_calls_per_s */
 	/* dialog features (sip_session*.c) */
 	int rel100;		/*!< enum sip_use: reliable provisional responses (RFC 3262) */
 	int session_timer;	/*!< enum sip_use (RFC 4028) */
-	uint16_t max_calls_burst; /*!< that may come at once; 0: max_calls_per_s */
 	uint32_t session_expires_s, min_se_s;
 	bool refer;		/*!< accept blind transfers within the configured peers */
 	/* calls (src/leg/) */
@@ -98,18 +102,24 @@ struct sip_peer {
 	struct sip_ua *ua;
 	char *name;
 	struct sip_peer_cfg cfg;
-	struct osmo_sockaddr remote;	/*!< from cfg by sip_peer_apply() */
-	bool usable;			/*!< has a valid remote address */
+	struct llist_head credentials;	/*!< sip_credentials.h */
+	struct llist_head regs;		/*!< registrations: sip_reg.h */
+	struct log_limit auth_limit;	/*!< lines about wrong passwords of the peer's */
+	struct osmo_sockaddr remote;	/*!< the first of its addresses */
+	bool usable;			/*!< has an address */
+	unsigned int serial;		/*!< order of configuration */
+	unsigned int n_targets;
+	struct sip_target *targets[16];	/*!< its addresses, in the order of preference (sip_target.h) */
+	bool down;			/*!< none of them answers */
+	/* the look-up of a name */
+	char *looked_up;		/*!< what the addresses are of: "host port transport" */
+	struct sip_lookup *lookup;	/*!< under way */
+	struct osmo_timer_list resolve_timer; /*!< until the next one */
+	unsigned long resolve_wait_ms;	/*!< that wait, after failures; 0: the last one was good */
+	const char *resolve_why;	/*!< why the last one failed; static, NULL if it did not */
 	unsigned int n_calls;
 	uint16_t last_status;		/*!< last final response to an INVITE of ours, 0: none yet, 408 also for no response at all */
 	struct rate_ctr_group *ctrs;
-};
-
-struct sip_peer *sip_peer_alloc(struct sip_ua *ua, const char *name);
-void sip_peer_free(struct sip_peer *peer);	/*!< sessions that use it go on */
-int sip_peer_apply(struct sip_peer *peer);	/*!< configuration changed. 0 or -EINVAL */
-struct sip_peer *sip_peer_find(const struct sip_ua *ua, const char *name);
-struct sip_peer *sip_peer_by_addr(const struct sip_ua *ua, const struct osmo_sockaddr *from); /*!< address and port, else address alone */
 	/* sip_limit.c */
 	uint64_t limit_ms;		/*!< when limit_tokens were counted, 0: never */
 	uint32_t limit_tokens;		/*!< thousandths of calls */
@@ -130,3 +140,26 @@ enum sip_target_state {
 	SIP_TARGET_UNKNOWN,	/*!< nothing was heard yet */
 	SIP_TARGET_UP,
 	SIP_TARGET_DOWN,
+};
+
+extern const struct value_string sip_target_state_names[];
+
+/*! One address of a peer, for the operator. */
+struct sip_target_info {
+	const struct osmo_sockaddr *addr;
+	uint16_t priority, weight;	/*!< of its SRV record */
+	enum sip_target_state state;
+	unsigned int busy_s;		/*!< it wants no calls for that long (503 with Retry-After), 0: it does */
+	const char *why;		/*!< what was wrong last, NULL if nothing */
+};
+
+void sip_peer_get_target(const struct sip_peer *peer, unsigned int idx, struct sip_target_info *info); /*!< idx < n_targets */
+bool sip_peer_is_host_name(const char *name);
+/*! Has it an address that is worth a call: one that is not known to be dead, and did not ask for a pause? */
+bool sip_peer_is_up(const struct sip_peer *peer);
+
+struct sip_peer *sip_peer_alloc(struct sip_ua *ua, const char *name);
+void sip_peer_free(struct sip_peer *peer);	/*!< sessions that use it go on */
+int sip_peer_apply(struct sip_peer *peer);	/*!< configuration changed: finds the address (a name: later). 0, or -EINVAL: neither address nor name */
+struct sip_peer *sip_peer_find(const struct sip_ua *ua, const char *name);
+struct sip_peer *sip_peer_by_addr(const struct sip_ua *ua, const struct osmo_sockaddr *from); /*!< address and port, else address alone */

@@ -183,6 +183,7 @@ static void on_signal(struct osmo_signalfd *osfd, const struct signalfd_siginfo 
 		break;
 	case SIGHUP:
 		log_targets_reopen();
+		sipgw_reopen(the_gw);
 		LOGP(DMAIN, LOGL_NOTICE, "Log files opened anew\n");
 		break;
 	case SIGUSR1:

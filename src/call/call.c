@@ -92,9 +92,13 @@ static int calls_destructor(struct calls *calls)
 {
 	struct call *call, *next;
 
+	struct call_observer *obs, *next_obs;
+
 	calls->empty_cb = NULL;
 	llist_for_each_entry_safe (call, next, &calls->list, entry)
 		osmo_fsm_inst_term(call->fi, OSMO_FSM_TERM_REQUEST, NULL);
+	llist_for_each_entry_safe (obs, next_obs, &calls->observers, entry)
+		llist_del_init(&obs->entry);
 	rate_ctr_group_free(calls->ctrs);
 	osmo_stat_item_group_free(calls->stats);
 	return 0;

@@ -30,6 +30,7 @@ extern struct sipgw *vty_gw;
 void mncc_vty_init(void);
 void mgw_vty_init(void);
 void sip_vty_init(void);
+void sip_tls_vty_init(void);
 void sip_peer_vty_init(void);
 void call_vty_init(void);
 void cdr_vty_init(void);
@@ -46,6 +47,7 @@ struct sip_peer_vty_part {
 extern const struct sip_peer_vty_part sip_peer_vty_health;
 extern const struct sip_peer_vty_part sip_peer_vty_identity;
 extern const struct sip_peer_vty_part sip_peer_vty_media;
+extern const struct sip_peer_vty_part sip_peer_vty_tls;
 extern const struct sip_peer_vty_part sip_peer_vty_network;
 
 /* libosmovty answers a value that fits no command with "Unknown command". A command of this kind stands beside the real one, hidden, with a
@@ -63,6 +65,7 @@ int vty_expect_func(struct cmd_element *self, struct vty *vty, int argc, const c
 		.expected = EXPECTED, \
 	}
 
+void sip_tls_vty_write(struct vty *vty);
 bool vty_arg_is_ip(struct vty *vty, const char *arg);
 bool vty_arg_is_name(struct vty *vty, const char *arg);
 void vty_only_at_start(struct vty *vty);

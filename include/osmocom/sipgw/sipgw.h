@@ -11,6 +11,7 @@
 #include <osmocom/core/timer.h>
 
 struct calls;
+struct cdr;
 struct mgw_pool;
 struct mncc_link;
 struct sip_ua;
@@ -23,6 +24,7 @@ struct sipgw {
 	struct mncc_link *mncc;
 	struct mgw_pool *mgws;
 	struct sip_ua *ua;
+	struct cdr *cdr;
 	const struct leg_kind *gsm_kind, *sip_kind;
 	bool running;		/*!< started, sockets are open */
 	bool stopping;		/*!< sipgw_stop() was called */
@@ -36,4 +38,5 @@ int sipgw_config_check(const struct sipgw *gw, char *why, size_t len);
 int sipgw_listen(struct sipgw *gw, const char **why);
 void sipgw_start(struct sipgw *gw);
 void sipgw_stop(struct sipgw *gw);	/*!< end all calls, then set quit; at a second call, or after a bounded time, at once */
+void sipgw_reopen(struct sipgw *gw);	/*!< SIGHUP: what is kept in files is opened anew */
 void sipgw_free(struct sipgw *gw);

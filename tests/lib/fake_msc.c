@@ -28,6 +28,7 @@ static struct {
 	unsigned int n_waiting;
 	uint8_t waiting[MAX_WAITING][MSC_SIZE_NEW];
 	uint8_t heard[MSC_SIZE_NEW];
+	bool hasty;
 } msc = { .client.fd = -1, .listen.fd = -1 };
 
 static const char *type_name(uint32_t type)
@@ -115,6 +116,11 @@ void fake_msc_stop(void)
 	unlink(msc.path);
 }
 
+void fake_msc_is_hasty(bool hasty)
+{
+	msc.hasty = hasty;
+}
+
 void fake_msc_lose_link(void)
 {
 	close_client();
@@ -150,10 +156,18 @@ static void put_signal(uint8_t *buf, uint32_t type, const struct msc_words *w)
 {
 	put_number(buf, MSC_O_CALLED, MSC_F_CALLED, w->called);
 	put_number(buf, MSC_O_CALLING, MSC_F_CALLING, w->calling);
+	put_number(buf, MSC_O_CONNECTED, MSC_F_CONNECTED, w->connected);
+	put_number(buf, MSC_O_REDIRECTING, MSC_F_REDIRECTING, w->redirecting);
+	if (w->gcr) {
+		msc_put(buf, MSC_O_FIELDS, msc_get(buf, MSC_O_FIELDS) | MSC_F_GCR);
+		EXPECT(osmo_hexparse(w->gcr, buf + MSC_O_GCR, 16) >= 0);
+	}
 	if (type == MSC_SETUP_IND && !w->no_bearer)
 		msc_put_bearer(buf);
 	if (type == MSC_SETUP_IND)
 		strcpy((char *)buf + MSC_O_IMSI, "001010000000001");
+	if (w->imsi)
+		strcpy((char *)buf + MSC_O_IMSI, w->imsi);
 	if (w->emergency) {
 		msc_put(buf, MSC_O_FIELDS, msc_get(buf, MSC_O_FIELDS) | MSC_F_EMERGENCY);
 		msc_put(buf, MSC_O_EMERGENCY, 1);
@@ -173,7 +187,8 @@ void fake_msc_send(uint32_t type, const struct msc_words *w)
 	uint8_t buf[MSC_SIZE_NEW];
 	char *sdp = (char *)buf + (rtp ? MSC_O_RTP_SDP : MSC_O_SDP);
 
-	pump();
+	if (!msc.hasty)
+		pump();
 	EXPECT(msc.client.fd >= 0);
 	if (w->callref)
 		msc.callref = w->callref;
@@ -187,7 +202,8 @@ void fake_msc_send(uint32_t type, const struct msc_words *w)
 	tell("    MSC > %s%s%s%s%s%s%s\n", type_name(type), w->called ? " called " : "", w->called ? w->called : "",
 	     w->calling ? " calling " : "", w->calling ? w->calling : "", w->rtp ? " " : "", w->rtp ? w->rtp : "");
 	EXPECT(send(msc.client.fd, buf, msc.mncc_size, 0) == (ssize_t)msc.mncc_size);
-	pump();
+	if (!msc.hasty)
+		pump();
 }
 
 static void print_number(const char *name, const uint8_t *buf, enum msc_offset off, uint32_t field)
@@ -215,6 +231,8 @@ static void print_signal(const uint8_t *buf)
 
 	print_number("called", buf, MSC_O_CALLED, MSC_F_CALLED);
 	print_number("calling", buf, MSC_O_CALLING, MSC_F_CALLING);
+	print_number("redirecting", buf, MSC_O_REDIRECTING, MSC_F_REDIRECTING);
+	print_number("connected", buf, MSC_O_CONNECTED, MSC_F_CONNECTED);
 	if (buf[MSC_O_IMSI])
 		tell(" imsi %s", (const char *)buf + MSC_O_IMSI);
 	if (fields & MSC_F_BEARER)
@@ -225,6 +243,10 @@ static void print_signal(const uint8_t *buf)
 		tell(" progress indicator %u", msc_get(buf, MSC_O_PROGRESS + 8));
 	if (fields & MSC_F_KEYPAD)
 		tell(" key %c", buf[MSC_O_KEYPAD]);
+	if (msc_get(buf, MSC_O_TYPE) == MSC_NOTIFY_REQ)
+		tell(" %u", msc_get(buf, MSC_O_NOTIFY));
+	if (fields & MSC_F_FACILITY)
+		tell(" facility %s", osmo_hexdump_nospc(buf + MSC_O_FACILITY + 4, msc_get(buf, MSC_O_FACILITY)));
 }
 
 /* Take the first message that waits and print it. Returns its type, 0 if there is none. */

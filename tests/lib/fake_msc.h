@@ -16,6 +16,9 @@
 struct msc_words {
 	uint32_t callref;	/*!< 0: that of the message before */
 	const char *called, *calling; /*!< "+49..": international */
+	const char *connected, *redirecting;
+	const char *imsi;	/*!< NULL: the usual one in SETUP_IND, none elsewhere */
+	const char *gcr;	/*!< in hex */
 	bool emergency, no_bearer, clir;
 	int cause, location;	/*!< cause 0: none */
 	const char *rtp;	/*!< "127.0.0.4:4004" */
@@ -27,6 +30,7 @@ struct msc_words {
 void fake_msc_start(const char *path, uint32_t mncc_size);
 void fake_msc_stop(void);
 void fake_msc_lose_link(void);	/*!< it crashes: the client's socket is closed */
+void fake_msc_is_hasty(bool hasty);	/*!< what it says goes out, nobody has looked at it yet */
 void fake_msc_send(uint32_t type, const struct msc_words *words);
 
 /*! msc_sends(MSC_SETUP_IND, .called = "5552222", .calling = "1001") */

@@ -6,7 +6,7 @@
 #include "scenario.h"
 
 #define SDP_EFR	     SDP("127.0.0.20", "27760", "110", "a=rtpmap:110 GSM-EFR/8000\r\na=sendrecv\r\n")
-#define SDP_HOLD     SDP("127.0.0.20", "27760", "3", "a=sendonly\r\n")
+#define SDP_MOVED    SDP("127.0.0.21", "27760", "3", "a=sendrecv\r\n")
 #define SDP_FR_EFR   SDP("127.0.0.22", "30000", "3 110", "a=rtpmap:110 GSM-EFR/8000\r\na=sendrecv\r\n")
 #define SDP_RECVONLY SDP("127.0.0.20", "27760", "3", "a=recvonly\r\n")
 
@@ -150,7 +150,7 @@ static void during_theirs(void)
 {
 	in_call("the PBX has not ACKed its own re-INVITE, that had the old address in its answer: later, the newest",
 		MT_TALKING, MEDIA_DIRECT);
-	sip_peer_sends("INVITE", .sdp = SDP_HOLD);
+	sip_peer_sends("INVITE", .sdp = SDP_MOVED);
 	sip_peer_hears();
 	address("127.0.0.5:5000");
 	address("127.0.0.5:5002");
@@ -159,13 +159,13 @@ static void during_theirs(void)
 	sip_peer_sends("ACK");
 	sip_peer_expects_nothing();
 	pass_ms(2000);
-	pbx_agrees(SDP_HOLD);
+	pbx_agrees(SDP_MOVED);
 	pass_ms(60000);
 	sip_peer_expects_nothing();
 	hangs_up();
 
 	in_call("the PBX offers again before our turn has come: our answer tells it", MT_TALKING, MEDIA_DIRECT);
-	sip_peer_sends("INVITE", .sdp = SDP_HOLD);
+	sip_peer_sends("INVITE", .sdp = SDP_MOVED);
 	sip_peer_hears();
 	address("127.0.0.5:5000");
 	pass_ms(100);
@@ -179,7 +179,7 @@ static void during_theirs(void)
 	hangs_up();
 
 	in_call("the phone hangs up before our turn has come", MT_TALKING, MEDIA_DIRECT);
-	sip_peer_sends("INVITE", .sdp = SDP_HOLD);
+	sip_peer_sends("INVITE", .sdp = SDP_MOVED);
 	sip_peer_hears();
 	address("127.0.0.5:5000");
 	address("127.0.0.5:5002");
@@ -234,7 +234,7 @@ static void codec(void)
 	hangs_up();
 
 	in_call("before our turn has come the PBX offers the new codec itself", MT_TALKING, MEDIA_ANCHORED);
-	sip_peer_sends("INVITE", .sdp = SDP_HOLD);
+	sip_peer_sends("INVITE", .sdp = SDP_MOVED);
 	sip_peer_hears();
 	efr();
 	mgw_heard();
@@ -249,11 +249,11 @@ static void codec(void)
 
 	in_call("before our turn has come the PBX offers the old one: refused, then it is asked", MT_TALKING,
 		MEDIA_ANCHORED);
-	sip_peer_sends("INVITE", .sdp = SDP_HOLD);
+	sip_peer_sends("INVITE", .sdp = SDP_MOVED);
 	sip_peer_hears();
 	efr();
 	sip_peer_sends("ACK");
-	sip_peer_sends("INVITE", .sdp = SDP_HOLD);
+	sip_peer_sends("INVITE", .sdp = SDP_MOVED);
 	sip_peer_hears();
 	sip_peer_sends("ACK");
 	pass_ms(2000);

@@ -166,6 +166,16 @@ void peer_dtmf(enum sip_dtmf_mode mode)
 	s.pbx->cfg.dtmf = mode;
 }
 
+struct sip_peer_cfg *peer_cfg(void)
+{
+	return &s.pbx->cfg;
+}
+
+struct gsm_leg_cfg *gsm_cfg(void)
+{
+	return gsm_leg_cfg(s.gsm);
+}
+
 const char *shown_call(void)
 {
 	static char buf[1024];

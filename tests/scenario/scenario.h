@@ -6,6 +6,7 @@
 #pragma once
 
 #include <osmocom/sipgw/call/leg.h>
+#include <osmocom/sipgw/leg/gsm_leg.h>
 #include <osmocom/sipgw/sip/sip_peer.h>
 
 #include "fake_mgw.h"
@@ -25,6 +26,8 @@ void scene_ends(void);
 unsigned int n_calls(void);
 void identity_is_imsi(bool imsi);
 void peer_dtmf(enum sip_dtmf_mode mode);
+struct sip_peer_cfg *peer_cfg(void);	/*!< of the PBX, to be left as it was */
+struct gsm_leg_cfg *gsm_cfg(void);	/*!< likewise */
 void gateway_stops(void);		/*!< ends its calls, takes no new ones */
 void gateway_goes_on(void);
 const char *shown_call(void);		/*!< what the operator sees of the one call and its legs */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "scenario.h"
+#include "tell.h"
 
 static void in_call(const char *title, enum point point, enum media_mode mode)
 {
@@ -67,8 +68,10 @@ static void keys(void)
 	peer_dtmf(SIP_DTMF_INFO);
 	press('5', 80);
 	sip_peer_expects("INFO");
+	btw("a peer that is to get none: the phone hears so");
 	peer_dtmf(SIP_DTMF_NONE);
-	press('6', 80);
+	msc_sends(MSC_START_DTMF_IND, .key = '6');
+	msc_expects(MSC_START_DTMF_REJ);
 	sip_peer_expects_nothing();
 	peer_dtmf(SIP_DTMF_INFO_RELAY);
 	hangs_up();
@@ -81,6 +84,120 @@ static void keys(void)
 	sip_peer_sends("INFO", .type = "application/dtmf-relay", .body = "Signal\r\n=\r\n");
 	sip_peer_expects("200");
 	msc_expects_nothing();
+	hangs_up();
+}
+
+static void keys_in_a_row(void)
+{
+	in_call("keys faster than the PBX answers: it gets them one by one, in order", MO_TALKING, MEDIA_ANCHORED);
+	sip_peer_answers_info(0);
+	press('1', 70);
+	sip_peer_expects("INFO");
+	press('2', 80);
+	press('3', 90);
+	pass_ms(300);
+	sip_peer_expects_nothing();
+	btw("the PBX has it now");
+	sip_peer_answers_info(200);
+	sip_peer_sends("INFO 200");
+	sip_peer_expects("INFO");
+	sip_peer_expects("INFO");
+	hangs_up();
+
+	in_call("more than anybody presses: what finds no room is rejected", MO_TALKING, MEDIA_ANCHORED);
+	sip_peer_answers_info(0);
+	tell_nothing = true;
+	for (unsigned int i = 0; i < 16; i++)
+		press('0' + i % 10, 1);
+	tell_nothing = false;
+	msc_sends(MSC_START_DTMF_IND, .key = '#');
+	msc_expects(MSC_START_DTMF_REJ);
+	btw("whoever hangs up has pressed them all the same");
+	msc_sends(MSC_DISC_IND, .cause = 16);
+	msc_expects(MSC_REL_REQ);
+	msc_sends(MSC_REL_CNF);
+	sip_peer_hears();
+	sip_peer_answers_info(200);
+	scene_ends();
+
+	in_call("the PBX hangs up with the finger on a key", MT_TALKING, MEDIA_ANCHORED);
+	msc_sends(MSC_START_DTMF_IND, .key = '5');
+	msc_expects(MSC_START_DTMF_RSP);
+	sip_peer_sends("BYE");
+	sip_peer_expects("200");
+	msc_expects(MSC_DISC_REQ);
+	msc_sends(MSC_STOP_DTMF_IND);
+	msc_sends(MSC_REL_IND);
+	scene_ends();
+}
+
+static void keys_in_vain(void)
+{
+	in_call("the PBX knows no INFO: the phone hears so from the next key on", MO_TALKING, MEDIA_ANCHORED);
+	sip_peer_answers_info(405);
+	press('1', 100);
+	sip_peer_expects("INFO");
+	msc_sends(MSC_START_DTMF_IND, .key = '2');
+	msc_expects(MSC_START_DTMF_REJ);
+	msc_sends(MSC_STOP_DTMF_IND);
+	msc_expects(MSC_STOP_DTMF_RSP);
+	sip_peer_expects_nothing();
+	hangs_up();
+
+	in_call("it does not like this one: the next one may be better", MT_TALKING, MEDIA_ANCHORED);
+	sip_peer_answers_info(500);
+	press('1', 100);
+	sip_peer_expects("INFO");
+	sip_peer_answers_info(200);
+	press('2', 100);
+	sip_peer_expects("INFO");
+	hangs_up();
+
+	in_call("a key before the call is answered", MO_RINGING, MEDIA_ANCHORED);
+	msc_sends(MSC_START_DTMF_IND, .key = '1');
+	msc_expects(MSC_START_DTMF_REJ);
+	msc_sends(MSC_STOP_DTMF_IND);
+	msc_expects(MSC_STOP_DTMF_RSP);
+	sip_peer_sends("486");
+	sip_peer_expects("ACK");
+	msc_expects(MSC_DISC_REQ);
+	msc_sends(MSC_REL_IND);
+	scene_ends();
+
+	in_call("the phone does not wait for the answer to START", MO_TALKING, MEDIA_ANCHORED);
+	fake_msc_is_hasty(true);
+	msc_sends(MSC_START_DTMF_IND, .key = '7');
+	msc_sends(MSC_STOP_DTMF_IND);
+	msc_sends(MSC_START_DTMF_IND, .key = '8');
+	fake_msc_is_hasty(false);
+	msc_hears();
+	sip_peer_expects("INFO");
+	hangs_up();
+}
+
+static void keys_on_hold(void)
+{
+	in_call("a key on hold, by either side", MO_TALKING, MEDIA_ANCHORED);
+	sip_peer_sends("INVITE", .sdp = SDP("127.0.0.20", "27760", "3", "a=sendonly\r\n"));
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	msc_expects(MSC_NOTIFY_REQ);
+	press('1', 100);
+	sip_peer_expects("INFO");
+	sip_peer_sends("INVITE", .sdp = SDP_FR);
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	msc_expects(MSC_NOTIFY_REQ);
+	msc_sends(MSC_HOLD_IND);
+	sip_peer_expects("INVITE");
+	btw("while the PBX thinks about it");
+	press('2', 100);
+	sip_peer_expects("INFO");
+	sip_peer_sends("200", .sdp = SDP("127.0.0.20", "27760", "3", "a=recvonly\r\n"));
+	sip_peer_expects("ACK");
+	msc_expects(MSC_HOLD_CNF);
+	press('3', 100);
+	sip_peer_expects("INFO");
 	hangs_up();
 }
 
@@ -165,6 +282,33 @@ static void phone_holds_in_vain(void)
 	msc_expects(MSC_RETRIEVE_CNF);
 	hangs_up();
 
+	in_call("the PBX refuses to be retrieved: held it stays", MO_TALKING, MEDIA_ANCHORED);
+	msc_sends(MSC_HOLD_IND);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("200", .sdp = SDP("127.0.0.20", "27760", "3", "a=recvonly\r\n"));
+	sip_peer_expects("ACK");
+	msc_expects(MSC_HOLD_CNF);
+	msc_sends(MSC_RETRIEVE_IND);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("500");
+	sip_peer_expects("ACK");
+	msc_expects(MSC_RETRIEVE_REJ);
+	EXPECT(strstr(shown_call(), "phone-holds"));
+	btw("and hold survives the PBX's refresh");
+	sip_peer_sends("INVITE", .sdp = SDP_FR);
+	sip_peer_hears();
+	EXPECT(strstr(sip_peer_heard_sdp(), "a=sendonly"));
+	sip_peer_sends("ACK");
+	EXPECT(strstr(shown_call(), "phone-holds"));
+	mgw_heard();
+	msc_sends(MSC_RETRIEVE_IND);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("200", .sdp = SDP_FR);
+	sip_peer_expects("ACK");
+	msc_expects(MSC_RETRIEVE_CNF);
+	mgw_heard();
+	hangs_up();
+
 	in_call("hold before there is a call", MO_RINGING, MEDIA_ANCHORED);
 	msc_sends(MSC_HOLD_IND);
 	msc_expects(MSC_HOLD_REJ);
@@ -206,6 +350,48 @@ static void pbx_holds(enum media_mode mode, enum point point)
 	sip_peer_sends("ACK");
 	mgw_heard();
 	msc_hears();
+	hangs_up();
+}
+
+/* How the phone hears that the PBX holds */
+static void phone_is_told(void)
+{
+	in_call("the phone is told by a facility, if it is to be", MO_TALKING, MEDIA_ANCHORED);
+	gsm_cfg()->hold_notify = GSM_HOLD_FACILITY;
+	sip_peer_sends("INVITE", .sdp = SDP("127.0.0.20", "27760", "3", "a=inactive\r\n"));
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	msc_expects(MSC_FACILITY_REQ);
+	sip_peer_sends("INVITE", .sdp = SDP_FR);
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	msc_expects(MSC_FACILITY_REQ);
+	hangs_up();
+
+	in_call("or not at all", MO_TALKING, MEDIA_ANCHORED);
+	gsm_cfg()->hold_notify = GSM_HOLD_NOTHING;
+	sip_peer_sends("INVITE", .sdp = SDP("127.0.0.20", "27760", "3", "a=inactive\r\n"));
+	sip_peer_hears();
+	sip_peer_sends("ACK");
+	msc_expects_nothing();
+	gsm_cfg()->hold_notify = GSM_HOLD_NOTIFY;
+	hangs_up();
+
+	in_call("both hold, and the PBX goes on holding when the phone retrieves", MT_TALKING, MEDIA_ANCHORED);
+	msc_sends(MSC_HOLD_IND);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("200", .sdp = SDP("127.0.0.20", "27760", "3", "a=inactive\r\n"));
+	sip_peer_expects("ACK");
+	btw("nobody can tell from that whether the PBX holds");
+	msc_expects(MSC_HOLD_CNF);
+	msc_expects_nothing();
+	msc_sends(MSC_RETRIEVE_IND);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("200", .sdp = SDP("127.0.0.20", "27760", "3", "a=sendonly\r\n"));
+	sip_peer_expects("ACK");
+	msc_expects(MSC_RETRIEVE_CNF);
+	msc_expects(MSC_NOTIFY_REQ);
+	mgw_heard();
 	hangs_up();
 }
 
@@ -276,6 +462,7 @@ static void pbx_takes_back(void)
 	mgw_is_silent(false);
 	pass_ms(2000);
 	mgw_heard();
+	msc_hears();
 	sip_peer_expects_nothing();
 	EXPECT(!strstr(shown_call(), "holds"));
 	btw("nothing has happened: a refresh with what counted before");
@@ -350,12 +537,16 @@ int main(void)
 {
 	stage_open("127.0.75");
 	keys();
+	keys_in_a_row();
+	keys_in_vain();
+	keys_on_hold();
 	guard_timer();
 	phone_holds(MEDIA_ANCHORED);
 	phone_holds(MEDIA_DIRECT);
 	phone_holds_in_vain();
 	pbx_holds(MEDIA_ANCHORED, MO_TALKING);
 	pbx_holds(MEDIA_DIRECT, MT_TALKING);
+	phone_is_told();
 	pbx_changes();
 	pbx_takes_back();
 	msc_changes();

@@ -22,11 +22,13 @@ static struct {
 	char seen[256][96]; /* what was heard already, to leave out repetitions */
 	unsigned int n_seen;
 	bool silent;
+	unsigned int info_status;
 } peer;
 
 void sip_peer_start(void *ctx, const char *addr, const char *ua_addr)
 {
 	memset(&peer, 0, sizeof(peer));
+	peer.info_status = 200;
 	peer.sip = fake_sip_open(ctx, "pbx", addr, 5060, ua_addr, 5060);
 	peer.sip->quiet = true;
 }
@@ -40,6 +42,11 @@ void sip_peer_stop(void)
 void sip_peer_is_hasty(bool hasty)
 {
 	peer.sip->hasty = hasty;
+}
+
+void sip_peer_answers_info(unsigned int status)
+{
+	peer.info_status = status;
 }
 
 void sip_peer_is_silent(bool silent)
@@ -155,7 +162,9 @@ void sip_peer_say(const char *what, const struct sip_words *w)
 	if (w->sdp)
 		print_sdp(w->sdp);
 	tell("%s%s\n", w->reason ? " " : "", w->reason ? w->reason : "");
-	if (isdigit((unsigned char)*what))
+	if (!strncmp(what, "INFO ", 5)) /* the response to one that was left waiting, or to what came last */
+		fake_sip_reply(peer.sip, NULL, atoi(what + 5), "pbx", NULL, NULL);
+	else if (isdigit((unsigned char)*what))
 		fake_call_reply(&peer.call, atoi(what), extra, w->sdp);
 	else
 		say_request(what, w, extra);
@@ -204,7 +213,10 @@ static void behave(const char *what)
 
 	if (peer.silent)
 		return;
-	if (!strcmp(what, "BYE") || !strcmp(what, "CANCEL") || !strcmp(what, "INFO")) {
+	if (!strcmp(what, "INFO")) {
+		if (peer.info_status)
+			fake_sip_reply(peer.sip, NULL, peer.info_status, "pbx", NULL, NULL);
+	} else if (!strcmp(what, "BYE") || !strcmp(what, "CANCEL")) {
 		fake_sip_reply(peer.sip, NULL, 200, "pbx", NULL, NULL);
 	} else if (!strcmp(what, "INVITE") && !strstr(header("To"), ";tag=")) {
 		fake_call_free(c);

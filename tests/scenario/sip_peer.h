@@ -20,9 +20,10 @@ struct sip_words {
 void sip_peer_start(void *ctx, const char *addr, const char *ua_addr); /*!< port 5060 on both */
 void sip_peer_stop(void);
 void sip_peer_is_silent(bool silent);	/*!< hears everything, answers nothing by itself */
+void sip_peer_answers_info(unsigned int status);	/*!< 0: not at all; 200 as it begins */
 void sip_peer_is_hasty(bool hasty);	/*!< what it says goes out, nobody has looked at it yet */
 
-/*! "INVITE", "ACK", "BYE", ...: a request; "180", "200", ...: the response to the INVITE received last */
+/*! "INVITE", "ACK", "BYE", ...: a request; "180", "200", ...: the response to the INVITE received last; "INFO 200": to the INFO received last */
 void sip_peer_say(const char *what, const struct sip_words *words);
 #define sip_peer_sends(WHAT, ...) sip_peer_say(WHAT, &(struct sip_words){ __VA_ARGS__ })
 

@@ -42,7 +42,6 @@ struct sip_request {
 	uint8_t in_callback;	/*!< do not free */
 	bool going_on : 1;	/*!< another try was made, or it is held */
 	bool cancelled : 1;
-	bool detached : 1;
 };
 
 static char scratch[UINT16_MAX + 1];
@@ -324,7 +323,7 @@ static void after_callback(struct sip_request *req, bool last)
 			talloc_free(req);
 		return;
 	}
-	if ((last && !req->going_on) || (req->detached && req->method == SIP_INVITE))
+	if (last && !req->going_on)
 		request_free(req);
 }
 
@@ -408,7 +407,7 @@ struct sip_request *sip_request_send(struct sip_ua *ua, struct sip_tx *tx, int l
 
 	if (!req)
 		return NULL;
-	*req = (struct sip_request){ .ua = ua, .user = *user, .method = method_of(tx, len), .detached = !user->ops };
+	*req = (struct sip_request){ .ua = ua, .user = *user, .method = method_of(tx, len) };
 	llist_add_tail(&req->entry, &ua->requests);
 	len = add_credentials(req, tx, len);
 	if (len < 0 || send_try(req, tx, len) < 0) {
@@ -469,10 +468,7 @@ void sip_request_detach(struct sip_request *req)
 	req->user.ops = NULL;
 	req->user.data = NULL;
 	req->user.cseq = NULL;
-	req->detached = true;
-	if (!req->in_callback && (req->method == SIP_INVITE || req->held))
-		request_free(req);
-	else if (req->in_callback && req->held)
+	if (req->method == SIP_INVITE || req->method == SIP_REGISTER || req->held)
 		request_free(req);
 }
 
@@ -506,6 +502,16 @@ void sip_request_forget_peer(struct sip_ua *ua, const struct sip_peer *peer)
 	llist_for_each_entry (req, &ua->requests, entry) {
 		if (req->user.peer == peer)
 			req->user.peer = NULL;
+	}
+}
+
+void sip_request_forget_auth(struct sip_ua *ua, const struct sip_auth *auth)
+{
+	struct sip_request *req;
+
+	llist_for_each_entry (req, &ua->requests, entry) {
+		if (req->user.auth == auth)
+			req->user.auth = NULL;
 	}
 }
 

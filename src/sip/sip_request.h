@@ -57,7 +57,7 @@ int sip_request_hold(struct sip_request *req);
 /*! INVITE: CANCEL (RFC 3261 9.1), and no further try. The final response is still told; if nothing is on its way, failed(SIP_TRX_CANCELLED) instead, later.
  * \a reason: value of a Reason header, or NULL. */
 void sip_request_cancel(struct sip_request *req, const char *reason);
-/*! The user goes, and must not be called any more. An INVITE is not tried again; other requests still answer challenges. */
+/*! The user goes, and must not be called any more. INVITE and REGISTER are not tried again; other requests still answer challenges. */
 void sip_request_detach(struct sip_request *req);
 /*! Where the last try went. Static memory, until the next call. */
 const struct sip_flow *sip_request_flow(const struct sip_request *req);
@@ -65,5 +65,6 @@ unsigned int sip_request_tries(const struct sip_request *req); /*!< so far, 1 fo
 struct sip_peer *sip_request_peer(const struct sip_request *req);
 
 /* for the UA */
+void sip_request_forget_auth(struct sip_ua *ua, const struct sip_auth *auth); /*!< it is being removed */
 void sip_request_forget_peer(struct sip_ua *ua, const struct sip_peer *peer); /*!< it is being removed */
 void sip_request_drop_all(struct sip_ua *ua);				      /*!< without a word to anybody */

@@ -14,6 +14,8 @@
 
 #include <osmocom/sipgw/base/log.h>
 
+#include <osmocom/sipgw/sip/sip_reg.h>
+
 #include "sip_internal.h"
 #include "sip_request.h"
 
@@ -237,6 +239,12 @@ void sip_ua_each_conn(const struct sip_ua *ua, void (*cb)(const struct sip_conn_
 		sip_transports_each_conn(ua->tps, cb, data);
 }
 
+static void begin_with_peers(struct sip_ua *ua)
+{
+	sip_peers_start(ua);
+	sip_regs_start(ua);
+}
+
 int sip_ua_start(struct sip_ua *ua, const char **why)
 {
 	struct sip_trxs_ops trx_ops = {
@@ -259,7 +267,7 @@ int sip_ua_start(struct sip_ua *ua, const char **why)
 	if (rc < 0)
 		sip_ua_stop(ua);
 	else
-		sip_peers_start(ua);
+		begin_with_peers(ua);
 	return rc;
 }
 
@@ -294,6 +302,7 @@ void sip_ua_stop(struct sip_ua *ua)
 		return;
 	sip_peers_stop(ua);
 	drop_sessions(ua);
+	sip_regs_drop(ua);
 	sip_request_drop_all(ua);
 	sip_trxs_free_all(ua->trxs);
 	sip_transports_free(ua->tps);

@@ -64,7 +64,8 @@ static void print_help(void)
 	       "\nReference of the VTY commands:\n"
 	       "     --vty-ref-mode MODE    What it contains: default, expert, hidden. Before --vty-ref-xml.\n"
 	       "     --vty-ref-xml          Print it as XML.\n"
-	       "\nSignals: TERM, INT end all calls, then the program (twice: at once); HUP reopens log files;\n"
+	       "\nSignals: TERM, INT end all calls, then the program (twice: at once); HUP reopens log files\n"
+	       "and reads certificates again;\n"
 	       "USR1, USR2 print memory in use to stderr.\n");
 }
 
@@ -185,6 +186,7 @@ static void on_signal(struct osmo_signalfd *osfd, const struct signalfd_siginfo 
 		log_targets_reopen();
 		sipgw_reopen(the_gw);
 		LOGP(DMAIN, LOGL_NOTICE, "Log files opened anew\n");
+		sipgw_reload(the_gw);
 		break;
 	case SIGUSR1:
 		report_memory();

@@ -204,6 +204,14 @@ void sipgw_reopen(struct sipgw *gw)
 	cdr_reopen(gw->cdr);
 }
 
+void sipgw_reload(struct sipgw *gw)
+{
+	const char *why = "";
+
+	if (sip_ua_tls_reload(gw->ua, &why) < 0)
+		LOGP(DMAIN, LOGL_ERROR, "TLS goes on with the certificates of before: %s\n", why);
+}
+
 /*! Close every socket and free everything. Legs go first, since they hang on the protocols. */
 void sipgw_free(struct sipgw *gw)
 {

@@ -245,7 +245,8 @@ static int failed_to_open(struct sip_transport *tp, const struct osmo_sockaddr *
 	return rc;
 }
 
-/*! Begin to open a connection. 0, and in \a out the connection (good until the main loop goes on), or negative errno. */
+/*! Begin to open a connection. 0, and in \a out the connection (good until the main loop goes on), or negative errno.
+ */
 int sip_conn_connect(struct sip_transport *tp, const struct osmo_sockaddr *remote, const struct sip_conn_io *io,
 		     struct sip_conn **out)
 {

@@ -16,9 +16,9 @@
 
 #include "sip_conn.h"
 
-#define READ_SIZE  16384
-#define MAX_READS  4 /* per wake-up: others want to live, too */
-#define PONG	   "\r\n"
+#define READ_SIZE 16384
+#define MAX_READS 4 /* per wake-up: others want to live, too */
+#define PONG	  "\r\n"
 
 void sip_conn_update_events(struct sip_conn *conn)
 {

@@ -43,7 +43,8 @@ static uint64_t end_due(const struct sip_conn *conn, const char **why)
 	}
 	earliest(&due, why, after(conn->used, T_SIP_TP_IDLE), "not used any more");
 	if (conn->half)
-		earliest(&due, why, after(conn->half, T_SIP_TP_HALF), "half a message and then silence, or nothing at all");
+		earliest(&due, why, after(conn->half, T_SIP_TP_HALF),
+			 "half a message and then silence, or nothing at all");
 	if (conn->stuck && conn->n_out)
 		earliest(&due, why, after(conn->stuck, T_SIP_TP_STUCK), "the other side does not read what we send");
 	if (conn->pinged && conn->has_ponged)

@@ -22,8 +22,8 @@
 
 #include "sip_conn.h"
 
-#define BACKLOG	     256
-#define MAX_ACCEPTS  32	  /* per wake-up */
+#define BACKLOG	      256
+#define MAX_ACCEPTS   32  /* per wake-up */
 #define NO_FD_WAIT_MS 200 /* the system has no descriptor for us */
 
 struct sip_listen {

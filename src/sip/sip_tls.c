@@ -1,9 +1,9 @@
 /* SIP over TLS, 1.2 and later: what OpenSSL does between a connection (sip_conn.c) and its socket.
  *
- * Connections of ours check the certificate's chain and its name (RFC 5922); the name is that of the peer at the address
- * that we connect to. Whoever connects to us shows one if 'tls verify-client' is set. Settings are two contexts, one for
- * each role, made anew by a reload; a connection keeps that which it began with. Without a certificate of our own,
- * connections can be opened but none is accepted. */
+ * Connections of ours check the certificate's chain and its name (RFC 5922); the name is that of the peer at the
+ * address that we connect to. Whoever connects to us shows one if 'tls verify-client' is set. Settings are two
+ * contexts, one for each role, made anew by a reload; a connection keeps that which it began with. Without a
+ * certificate of our own, connections can be opened but none is accepted. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -244,7 +244,8 @@ static int check_name(struct sip_conn *conn)
 	want = expected_name(conn, &verify);
 	if (!verify || sip_tls_names_have(conn->names, want))
 		return 0;
-	failed(conn, talloc_asprintf(OTC_SELECT, "the certificate is for %s, not for %s", list_names(conn->names), want));
+	failed(conn,
+	       talloc_asprintf(OTC_SELECT, "the certificate is for %s, not for %s", list_names(conn->names), want));
 	return -EPERM;
 }
 

@@ -1,6 +1,6 @@
-/* Names in certificates, as RFC 5922 7.1 wants them for SIP: subjectAltName of the kinds URI ("sip:example.com", no user)
- * and DNS, and of ours the addresses in it, for peers that are configured by address. Without any of them, and only
- * then, the common name. A name is compared as a whole: wildcards are not for SIP (7.2). */
+/* Names in certificates, as RFC 5922 7.1 wants them for SIP: subjectAltName of the kinds URI ("sip:example.com", no
+ * user) and DNS, and of ours the addresses in it, for peers that are configured by address. Without any of them, and
+ * only then, the common name. A name is compared as a whole: wildcards are not for SIP (7.2). */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include <osmocom/core/rate_ctr.h>
@@ -47,6 +48,17 @@ const struct sip_transport_ops *sip_transport_kind(enum sip_transport_id id)
 			return kinds[i];
 	}
 	return NULL;
+}
+
+int sip_transport_id_by_name(const char *param)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (strcasecmp(kinds[i]->param, param) == 0)
+			return kinds[i]->id;
+	}
+	return -1;
 }
 
 void sip_transports_count(const struct sip_transports *all, enum sip_ua_ctr ctr)

@@ -2,9 +2,10 @@
  * what becomes of a request whose connection is gone.
  *
  * Transactions over streams are found by their flow. A request without a final response is sent once more when its
- * connection is closed, which a server takes for a repetition; an INVITE that has had a provisional response is not, but
- * somebody has to be there, since its response will come by a new connection. What cannot be connected to has failed at
- * once. All of that happens from the main loop: a connection may end while one of its transactions is sending. */
+ * connection is closed, which a server takes for a repetition; an INVITE that has had a provisional response is not,
+ * but somebody has to be there, since its response will come by a new connection. What cannot be connected to has
+ * failed at once. All of that happens from the main loop: a connection may end while one of its transactions is
+ * sending. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 

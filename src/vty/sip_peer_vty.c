@@ -26,6 +26,7 @@ static const struct sip_peer_vty_part *const parts[] = {
 	&sip_peer_vty_network,
 	&sip_peer_vty_identity,
 	&sip_peer_vty_media,
+	&sip_peer_vty_tls,
 };
 
 static struct cmd_node sip_peer_node = { SIP_PEER_NODE, "%s(config-sip-peer)# ", 1 };
@@ -79,11 +80,12 @@ DEFUN(cfg_peer_remote, cfg_peer_remote_cmd, "remote HOST [<1-65535>]",
 	return apply(vty);
 }
 
-DEFUN(cfg_peer_transport, cfg_peer_transport_cmd, "transport (udp)", "How SIP messages travel\nUDP (default)\n")
+DEFUN(cfg_peer_transport, cfg_peer_transport_cmd, "transport (udp|tcp|tls)",
+      "How SIP messages travel; 'bind' in node 'sip' has to have an address for that\nUDP (default)\nTCP\nTLS\n")
 {
 	struct sip_peer *peer = vty->index;
 
-	peer->cfg.transport = SIP_TP_UDP;
+	peer->cfg.transport = sip_transport_id_by_name(argv[0]);
 	return apply(vty);
 }
 
@@ -107,7 +109,8 @@ DEFUN(cfg_peer_no_domain, cfg_peer_no_domain_cmd, "no domain", NO_STR "The addre
 }
 
 VTY_EXPECT(remote_expect, "remote HOST VALUE", "Where the peer is\nIPv4 or IPv6 address, or name\nPort\n", "a port, 1 to 65535");
-VTY_EXPECT(transport_expect, "transport VALUE", "How SIP messages travel\nTransport\n", "udp");
+VTY_EXPECT(transport_expect, "transport VALUE", "How SIP messages travel\nTransport\n", "udp, tcp or tls");
+
 static void write_one(struct vty *vty, const struct sip_peer *peer)
 {
 	const struct sip_peer_cfg *cfg = &peer->cfg;
@@ -118,6 +121,8 @@ static void write_one(struct vty *vty, const struct sip_peer *peer)
 		vty_out(vty, " remote %s %u%s", cfg->remote_host, cfg->remote_port, VTY_NEWLINE);
 	else if (cfg->remote_host)
 		vty_out(vty, " remote %s%s", cfg->remote_host, VTY_NEWLINE);
+	if (cfg->transport != SIP_TP_UDP)
+		vty_out(vty, " transport %s%s", sip_transport_kind(cfg->transport)->param, VTY_NEWLINE);
 	if (cfg->domain)
 		vty_out(vty, " domain %s%s", cfg->domain, VTY_NEWLINE);
 	for (i = 0; i < ARRAY_SIZE(parts); i++)
@@ -183,7 +188,7 @@ DEFUN(show_sip_peers, show_sip_peers_cmd, "show sip peer", SHOW_STR "SIP user ag
 	}
 	vty_out(vty, PEER_ROW, "Name", "Address", "Via", "State", "Calls", "Last answer", VTY_NEWLINE);
 	llist_for_each_entry (peer, sip_ua_peers(vty_gw->ua), entry)
-		vty_out(vty, PEER_ROW, vty_fit(peer->name, 16), vty_fit(peer_addr(peer), 28), "UDP",
+		vty_out(vty, PEER_ROW, vty_fit(peer->name, 16), vty_fit(peer_addr(peer), 28), sip_transport_kind(peer->cfg.transport)->name,
 			state_of(peer), talloc_asprintf(OTC_SELECT, "%u", peer->n_calls), last_answer(peer), VTY_NEWLINE);
 	return CMD_SUCCESS;
 }
@@ -219,7 +224,8 @@ DEFUN(show_sip_peer, show_sip_peer_cmd, "show sip peer NAME",
 		vty_out(vty, "%% There is no SIP peer '%s'%s", argv[0], VTY_NEWLINE);
 		return CMD_WARNING;
 	}
-	vty_out(vty, "SIP peer %s%s %s (UDP)%s%s", peer->name, peer->cfg.remote_host ? " at" : ":", peer_addr(peer),
+	vty_out(vty, "SIP peer %s%s %s (%s)%s%s", peer->name, peer->cfg.remote_host ? " at" : ":", peer_addr(peer),
+		sip_transport_kind(peer->cfg.transport)->name,
 		is_default && !strcmp(is_default, peer->name) ? ", the default peer" : "", VTY_NEWLINE);
 	vty_out(vty, "  State: %s%s", state_of(peer), VTY_NEWLINE);
 	vty_out(vty, "  Domain: %s%s", peer->cfg.domain ?: "the addresses", VTY_NEWLINE);

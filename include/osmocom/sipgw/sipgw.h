@@ -39,4 +39,5 @@ int sipgw_listen(struct sipgw *gw, const char **why);
 void sipgw_start(struct sipgw *gw);
 void sipgw_stop(struct sipgw *gw);	/*!< end all calls, then set quit; at a second call, or after a bounded time, at once */
 void sipgw_reopen(struct sipgw *gw);	/*!< SIGHUP: what is kept in files is opened anew */
+void sipgw_reload(struct sipgw *gw);	/*!< files that may have changed are read again: certificates */
 void sipgw_free(struct sipgw *gw);

@@ -78,6 +78,7 @@ struct sip_transport {
 };
 
 extern const struct sip_transport_ops sip_udp_ops, sip_tcp_ops, sip_tls_ops;
+int sip_transport_id_by_name(const char *param); /*!< enum sip_transport_id of "udp", "tcp", "tls"; -1: none of them */
 const struct sip_transport_ops *sip_transport_kind(enum sip_transport_id id); /*!< row of the table, NULL if not built in */
 
 /*! \a from and \a buf are borrowed for the duration of the call. Must not close transports. */

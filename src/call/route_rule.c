@@ -80,6 +80,28 @@ const struct route_rule *route_rule_by_id(const struct route_table *table, uint3
 	return NULL;
 }
 
+static bool has_peer(const struct route_rule *rule, const char *peer)
+{
+	unsigned int i;
+
+	for (i = 0; i < rule->n_peers; i++) {
+		if (!strcmp(rule->peers[i].name, peer))
+			return true;
+	}
+	return rule->from_peer && !strcmp(rule->from_peer, peer);
+}
+
+const struct route_rule *route_rule_with_peer(const struct route_table *table, const char *peer)
+{
+	const struct route_rule *rule;
+
+	llist_for_each_entry (rule, &table->rules, entry) {
+		if (has_peer(rule, peer))
+			return rule;
+	}
+	return NULL;
+}
+
 bool route_rule_is_relay(const struct route_rule *rule)
 {
 	return rule->action == ROUTE_TO_PEERS && (rule->from == ROUTE_FROM_SIP || rule->from == ROUTE_FROM_PEER);

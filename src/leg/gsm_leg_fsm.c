@@ -99,7 +99,7 @@ static void st_idle(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 	struct gsm_leg *gl = fi->priv;
 	const struct mncc_msg *setup = data;
 	const struct leg_setup *cmd = data;
-	struct route route;
+	int mode;
 	struct cause why;
 	char sdp[MNCC_SDP_LEN];
 
@@ -107,10 +107,10 @@ static void st_idle(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 	case GSM_EV_SETUP_IND:
 		gl->parties = talloc(gl, struct call_parties);
 		gsm_setup_parties(gl->parties, setup);
-		route = route_find(gsm_kind_of(gl)->env.calls, gl->leg.kind, "", gl->parties);
-		gsm_media_init(gl, route.media_mode);
+		mode = route_look_ahead(gsm_kind_of(gl)->env.calls, gl->leg.kind, "", gl->parties);
+		gsm_media_init(gl, mode < 0 ? MEDIA_ANCHORED : mode);
 		state_chg(gl, GSM_ST_MO_MEDIA);
-		if (!route.kind) { /* the call finds the same, and says so with the numbers */
+		if (mode < 0) { /* the call finds the same, and says so with the numbers */
 			refused_setup(gl);
 			return;
 		}

@@ -57,6 +57,50 @@ DEFUN(cfg_call_mt_identity, cfg_call_mt_identity_cmd, "mt-identity (msisdn|imsi)
 VTY_EXPECT(mt_identity_expect, "mt-identity VALUE",
 	   "What the user part of the Request-URI means in calls from SIP\nMeaning\n", "msisdn or imsi");
 
+#define LIMIT_STR                                                                                                      \
+	"Calls at the same time; emergency calls always pass\n"                                                        \
+	"All calls\nCalls from phones\nCalls from SIP peers\nCalls of one calling phone\nCalls to one called phone\n"
+#define LIMIT_CMD "limit (total|mo|mt|subscriber-mo|subscriber-mt)"
+
+static uint32_t *limit_arg(const char *arg)
+{
+	return &vty_gw->calls->admission.limits[get_string_value(admission_limit_names, arg)];
+}
+
+DEFUN(cfg_call_limit, cfg_call_limit_cmd, LIMIT_CMD " <1-1000000>", LIMIT_STR "At most so many\n")
+{
+	*limit_arg(argv[0]) = atoi(argv[1]);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_call_no_limit, cfg_call_no_limit_cmd, "no " LIMIT_CMD, NO_STR LIMIT_STR)
+{
+	*limit_arg(argv[0]) = 0;
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_call_redirects, cfg_call_redirects_cmd, "redirects <0-20>",
+      "Follow those who are called and ask to call another number (3xx)\n"
+      "So often in one call (default: 5); 0: never\n")
+{
+	vty_gw->calls->routes.max_redirects = atoi(argv[0]);
+	return CMD_SUCCESS;
+}
+
+VTY_EXPECT(limit_expect, LIMIT_CMD " VALUE", LIMIT_STR "At most so many\n", "1 to 1000000");
+VTY_EXPECT(redirects_expect, "redirects VALUE", "Follow those who ask to call another number\nHow often\n", "0 to 20");
+
+static void write_limits(struct vty *vty)
+{
+	unsigned int i;
+
+	for (i = 0; i < _NUM_ADMISSION_LIMITS; i++) {
+		if (vty_gw->calls->admission.limits[i])
+			vty_out(vty, " limit %s %u%s", get_value_string(admission_limit_names, i),
+				vty_gw->calls->admission.limits[i], VTY_NEWLINE);
+	}
+}
+
 static int write_call(struct vty *vty)
 {
 	const struct route_table *routes = &vty_gw->calls->routes;
@@ -67,6 +111,10 @@ static int write_call(struct vty *vty)
 	if (routes->mt_identity != MT_IDENTITY_MSISDN)
 		vty_out(vty, " mt-identity %s%s", get_value_string(mt_identity_names, routes->mt_identity),
 			VTY_NEWLINE);
+	if (routes->max_redirects != ROUTE_MAX_REDIRECTS_DEFAULT)
+		vty_out(vty, " redirects %u%s", routes->max_redirects, VTY_NEWLINE);
+	number_vty_write_call(vty);
+	write_limits(vty);
 	/* timers stand in no node */
 	osmo_tdef_vty_groups_write(vty, "");
 	return 1;
@@ -148,6 +196,37 @@ static struct call *call_arg(struct vty *vty, const char *arg)
 
 #define CALL_ID_STR "Number of the call, as in 'show calls'\n"
 
+static const char *rule_name(const struct call *call)
+{
+	const struct route_rule *rule = route_rule_by_id(&vty_gw->calls->routes, call->rule_id);
+
+	if (!call->rule_id)
+		return "default";
+	return rule ? rule->name : "one that was removed";
+}
+
+static void show_route_of(struct vty *vty, const struct call *call)
+{
+	const struct leg *b = call->legs[LEG_B];
+	struct call_parties out = *call->parties;
+	struct cause why;
+
+	if (call->came_as)
+		vty_out_wrapped(vty, "  Numbers as they came: ", call->came_as);
+	if (number_given(&call->parties->redirecting))
+		vty_out(vty, "  Passed on by %s%s", number_str(&call->parties->redirecting), VTY_NEWLINE);
+	if (!call->target) /* it has no route yet */
+		return;
+	vty_out(vty, "  Route %s%s", rule_name(call), VTY_NEWLINE);
+	vty_out(vty, "  Target %s, media %s%s", call->target, get_value_string(media_mode_names, call->media_mode),
+		VTY_NEWLINE);
+	if (b && numbering_out(call->calls, b->kind, b->kind->target(b), &out, &why) == 0 &&
+	    memcmp(&out, call->parties, sizeof(out)))
+		vty_out_wrapped(
+			vty, "  Numbers there: ",
+			talloc_asprintf(OTC_SELECT, "%s to %s", number_str(&out.calling), number_str(&out.called)));
+}
+
 DEFUN(show_call, show_call_cmd, "show call <1-4294967295>", SHOW_STR "One call with both its legs\n" CALL_ID_STR)
 {
 	const struct call *call = call_arg(vty, argv[0]);
@@ -157,9 +236,7 @@ DEFUN(show_call, show_call_cmd, "show call <1-4294967295>", SHOW_STR "One call w
 	vty_out(vty, "Call %u: %s%s%s", call->id, call_state_name(call), call->parties->emergency ? ", emergency" : "",
 		VTY_NEWLINE);
 	vty_out(vty, "  From %s to %s%s", calling_str(call), called_str(call), VTY_NEWLINE);
-	if (call->target) /* it has a route */
-		vty_out(vty, "  Target %s, media %s%s", call->target,
-			get_value_string(media_mode_names, call->media_mode), VTY_NEWLINE);
+	show_route_of(vty, call);
 	vty_out(vty, "  Began %s ago", vty_ago_ms(vty_ms_since(&call->t_start)));
 	if (call->t_alerting.tv_sec || call->t_alerting.tv_nsec)
 		vty_out(vty, ", rang %s ago", vty_ago_ms(vty_ms_since(&call->t_alerting)));
@@ -175,6 +252,23 @@ DEFUN(show_call, show_call_cmd, "show call <1-4294967295>", SHOW_STR "One call w
 			call->cause->text, VTY_NEWLINE);
 	show_leg(vty, call, LEG_A);
 	show_leg(vty, call, LEG_B);
+	return CMD_SUCCESS;
+}
+
+DEFUN(show_limits, show_limits_cmd, "show limits", SHOW_STR "How many calls there may be, and how many there are\n")
+{
+	const struct admission *adm = &vty_gw->calls->admission;
+	const char *limit;
+	unsigned int i;
+
+	vty_out(vty, "%-14s %8s %8s%s", "Calls", "Limit", "Now", VTY_NEWLINE);
+	for (i = 0; i < _NUM_ADMISSION_LIMITS; i++) {
+		limit = adm->limits[i] ? talloc_asprintf(OTC_SELECT, "%u", adm->limits[i]) : "none";
+		vty_out(vty, "%-14s %8s", get_value_string(admission_limit_names, i), limit);
+		if (i <= ADMIT_MT)
+			vty_out(vty, " %8u", i == ADMIT_TOTAL ? adm->n[0] + adm->n[1] : adm->n[i == ADMIT_MT]);
+		vty_out(vty, "%s", VTY_NEWLINE);
+	}
 	return CMD_SUCCESS;
 }
 
@@ -199,6 +293,7 @@ void call_vty_init(void)
 {
 	install_element_ve(&show_calls_cmd);
 	install_element_ve(&show_call_cmd);
+	install_element_ve(&show_limits_cmd);
 	install_element_ve(&show_call_expect.cmd);
 	install_element(ENABLE_NODE, &call_release_id_cmd);
 	install_element(ENABLE_NODE, &call_release_expect.cmd);
@@ -209,4 +304,9 @@ void call_vty_init(void)
 	install_element(CALL_NODE, &cfg_call_no_default_peer_cmd);
 	install_element(CALL_NODE, &cfg_call_mt_identity_cmd);
 	install_element(CALL_NODE, &mt_identity_expect.cmd);
+	install_element(CALL_NODE, &cfg_call_limit_cmd);
+	install_element(CALL_NODE, &cfg_call_no_limit_cmd);
+	install_element(CALL_NODE, &limit_expect.cmd);
+	install_element(CALL_NODE, &cfg_call_redirects_cmd);
+	install_element(CALL_NODE, &redirects_expect.cmd);
 }

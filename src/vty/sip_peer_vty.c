@@ -26,6 +26,7 @@ static const struct sip_peer_vty_part *const parts[] = {
 	&sip_peer_vty_network,
 	&sip_peer_vty_identity,
 	&sip_peer_vty_media,
+	&sip_peer_vty_numbers,
 	&sip_peer_vty_tls,
 };
 
@@ -46,6 +47,7 @@ DEFUN(cfg_no_sip_peer, cfg_no_sip_peer_cmd, "no sip-peer NAME", NO_STR PEER_STR 
 {
 	struct sip_peer *peer = sip_peer_find(vty_gw->ua, argv[0]);
 	const char *is_default = vty_gw->calls->routes.default_peer;
+	const struct route_rule *rule;
 
 	if (!peer) {
 		vty_out(vty, "%% There is no SIP peer '%s'%s", argv[0], VTY_NEWLINE);
@@ -55,6 +57,13 @@ DEFUN(cfg_no_sip_peer, cfg_no_sip_peer_cmd, "no sip-peer NAME", NO_STR PEER_STR 
 		vty_out(vty, "%% '%s' is the default peer: first 'call' / 'no default-peer'%s", argv[0], VTY_NEWLINE);
 		return CMD_WARNING;
 	}
+	rule = route_rule_with_peer(&vty_gw->calls->routes, peer->name);
+	if (rule) {
+		vty_out(vty, "%% Route '%s' refers to '%s': first 'no route %s', or change it%s", rule->name, peer->name,
+			rule->name, VTY_NEWLINE);
+		return CMD_WARNING;
+	}
+	numbering_set_peer(vty_gw->calls, peer->name, NULL);
 	sip_peer_free(peer);
 	return CMD_SUCCESS;
 }

@@ -217,6 +217,8 @@ void sipgw_vty_init(struct sipgw *gw, void *ctx)
 	sip_vty_init();
 	sip_peer_vty_init();
 	call_vty_init();
+	number_vty_init();
+	route_vty_init();
 	cdr_vty_init();
 	install_libosmocore_commands(ctx);
 }

@@ -17,7 +17,9 @@ enum sipgw_vty_node {
 	MNCC_NODE = _LAST_OSMOVTY_NODE + 1,
 	MGW_NODE,
 	SIP_NODE,
+	NUMBER_RULES_NODE,
 	SIP_PEER_NODE,
+	ROUTE_NODE,
 	CALL_NODE,
 	CDR_NODE,
 };
@@ -33,6 +35,9 @@ void sip_vty_init(void);
 void sip_tls_vty_init(void);
 void sip_peer_vty_init(void);
 void call_vty_init(void);
+void number_vty_init(void);
+void number_vty_write_call(struct vty *vty);
+void route_vty_init(void);
 void cdr_vty_init(void);
 
 struct sip_peer;
@@ -47,6 +52,7 @@ struct sip_peer_vty_part {
 extern const struct sip_peer_vty_part sip_peer_vty_health;
 extern const struct sip_peer_vty_part sip_peer_vty_identity;
 extern const struct sip_peer_vty_part sip_peer_vty_media;
+extern const struct sip_peer_vty_part sip_peer_vty_numbers; /* number_vty.c */
 extern const struct sip_peer_vty_part sip_peer_vty_tls;
 extern const struct sip_peer_vty_part sip_peer_vty_network;
 

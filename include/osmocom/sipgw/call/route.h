@@ -103,6 +103,8 @@ struct route_rule *route_rule_add(struct calls *calls, const char *name);
 void route_rule_free(struct route_rule *rule);
 struct route_rule *route_rule_find(const struct route_table *table, const char *name);
 const struct route_rule *route_rule_by_id(const struct route_table *table, uint32_t id); /*!< NULL: removed meanwhile */
+/*! The first rule that a peer comes from or leads to; NULL: none. */
+const struct route_rule *route_rule_with_peer(const struct route_table *table, const char *peer);
 /*! Would \a rule lead a call from SIP to a SIP peer, whatever is called? That is never done; a configuration that says so is refused. */
 bool route_rule_is_relay(const struct route_rule *rule);
 

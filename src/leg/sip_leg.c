@@ -35,12 +35,19 @@ static const struct sip_leg_env *env_of(const struct leg_kind *kind)
 
 /* ---- the end ---- */
 
-static void leg_end(struct sip_leg *sl, const struct cause *cause)
+static void leg_end_as(struct sip_leg *sl, const struct leg_released *how)
 {
+	const struct cause *cause = &how->cause;
+
 	sl->session = NULL;
 	LOG_SIPLEG(sl, LOGL_INFO, "released, cause %u (%s)%s%s\n", cause->value, cause_name(cause->value),
 		   cause->text[0] ? ": " : "", cause->text);
-	leg_post_released(&sl->leg, cause);
+	leg_post_ended(&sl->leg, how);
+}
+
+static void leg_end(struct sip_leg *sl, const struct cause *cause)
+{
+	leg_end_as(sl, &(struct leg_released){ .cause = *cause });
 }
 
 static void session_end(struct sip_session *s, const struct cause *cause)
@@ -76,8 +83,14 @@ static struct cause cause_of(const struct sip_session_info *info)
 
 static void on_ended(struct sip_session *s, const struct sip_session_info *info, void *data)
 {
-	struct cause cause = cause_of(info);
-	leg_end(data, &cause);
+	struct leg_released how = { .cause = cause_of(info), .way_failed = info->way_failed };
+
+	if (info->redirect_user && number_from_dial_string(&how.redirect, info->redirect_user) < 0)
+		how.cause = cause_make(CAUSE_INVALID_NUMBER, "redirected to '%s', which is no number",
+				       info->redirect_user);
+	else if (info->redirect_user && info->redirect_peer)
+		OSMO_STRLCPY_ARRAY(how.redirect_target, info->redirect_peer->name);
+	leg_end_as(data, &how);
 }
 
 /* ---- from the session ---- */
@@ -150,7 +163,7 @@ static void cmd_setup(struct sip_leg *sl, const struct leg_setup *setup)
 	}
 	if (!sl->session) {
 		why = cause_make(CAUSE_NET_OUT_OF_ORDER, "SIP peer '%s' cannot be reached", sl->target ?: "");
-		leg_end(sl, &why);
+		leg_end_as(sl, &(struct leg_released){ .cause = why, .way_failed = true });
 	}
 	TALLOC_FREE(sl->target);
 }
@@ -217,6 +230,12 @@ static struct sip_leg *leg_alloc(void *ctx, const struct leg_kind *kind)
 	return sl;
 }
 
+/* Such a call is tried all the same. */
+static bool is_emergency(const struct call *call)
+{
+	return call->parties && call->parties->emergency;
+}
+
 static struct leg *kind_alloc(const struct leg_kind *kind, struct call *call, const char *target, struct cause *why)
 {
 	const struct sip_peer *peer = sip_peer_find(env_of(kind)->ua, target);
@@ -225,6 +244,11 @@ static struct leg *kind_alloc(const struct leg_kind *kind, struct call *call, co
 	if (!peer || !peer->usable) {
 		*why = cause_make(CAUSE_NO_ROUTE, "SIP peer '%s' %s", target,
 				  peer ? "has no address" : "does not exist");
+		return NULL;
+	}
+	if (!sip_peer_is_up(peer) && !is_emergency(call)) {
+		*why = cause_make(CAUSE_DEST_OUT_OF_ORDER, "SIP peer '%s' is %s", target,
+				  peer->down ? "down" : "busy: it asked for a pause (503)");
 		return NULL;
 	}
 	sl = leg_alloc(call, kind);

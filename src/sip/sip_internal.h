@@ -146,6 +146,8 @@ struct sip_uac_invite {
 	unsigned int tries;
 	struct sip_fork *early_offer; /*!< has an offer that the user is to answer: the PRACK waits */
 	bool refresh;		      /*!< of the session timer: the user does not hear of it */
+	bool others, rang;	      /*!< the user has other ways; somebody has begun to answer (sip_failover.c) */
+	uint16_t tried;		      /*!< addresses of the peer, by slot */
 	char sdp[];		      /*!< "": none */
 };
 
@@ -403,6 +405,13 @@ bool sip_door_opens(const struct sip_ua *ua, struct sip_flow *from, const uint8_
 bool sip_door_welcomes(const struct sip_ua *ua, const struct sip_msg *msg, const struct sip_flow *from);
 void sip_door_follow(const struct sip_session *s, struct sip_dialog *dlg, const struct sip_flow *from);
 void sip_door_turned_away(struct sip_ua *ua, const struct sip_flow *from, const uint8_t *buf, size_t len);
+
+/* sip_failover.c */
+void sip_failover_begin(struct sip_uac_invite *out, bool others);
+void sip_failover_rx(struct sip_uac_invite *out, const struct sip_request *req, const struct sip_msg *resp);
+void sip_failover_failed(struct sip_uac_invite *out, const struct sip_request *req, enum sip_trx_end why);
+bool sip_failover_status(uint16_t status);
+bool sip_failover_next(struct sip_uac_invite *out, struct sip_request *req);
 
 /* sip_peer.c */
 void sip_peers_start(struct sip_ua *ua);

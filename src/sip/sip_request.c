@@ -495,6 +495,12 @@ struct sip_peer *sip_request_peer(const struct sip_request *req)
 
 /* ---- for the UA ---- */
 
+void sip_request_set_patience(struct sip_request *req, unsigned long ms)
+{
+	if (req->trx)
+		sip_trx_set_patience(req->trx, ms);
+}
+
 void sip_request_forget_peer(struct sip_ua *ua, const struct sip_peer *peer)
 {
 	struct sip_request *req;

@@ -57,6 +57,8 @@ int sip_request_hold(struct sip_request *req);
 /*! INVITE: CANCEL (RFC 3261 9.1), and no further try. The final response is still told; if nothing is on its way, failed(SIP_TRX_CANCELLED) instead, later.
  * \a reason: value of a Reason header, or NULL. */
 void sip_request_cancel(struct sip_request *req, const char *reason);
+/*! See sip_trx_set_patience(). */
+void sip_request_set_patience(struct sip_request *req, unsigned long ms);
 /*! The user goes, and must not be called any more. INVITE and REGISTER are not tried again; other requests still answer challenges. */
 void sip_request_detach(struct sip_request *req);
 /*! Where the last try went. Static memory, until the next call. */

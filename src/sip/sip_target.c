@@ -186,7 +186,7 @@ bool sip_target_flow(const struct sip_target *t, struct sip_flow *to)
 	if (!ua->started)
 		return false;
 	*to = (struct sip_flow){ .remote = t->where.addr };
-	to->tp = sip_transport_for(ua->tps, t->peer->cfg.transport, &to->remote);
+	to->tp = sip_transport_at(ua->tps, t->peer->cfg.transport, &to->remote, t->peer->cfg.local_addr);
 	if (!to->tp)
 		return false;
 	sip_door_stamp(to, t->peer);

@@ -148,7 +148,7 @@ struct leg_released {
 	struct cause cause;
 	bool way_failed;	/*!< the way to the party failed, not the party: another target may be tried (RFC 3263 4.3) */
 	struct number redirect;	/*!< the party asks to call this number instead (a 3xx), given if so */
-	char redirect_target[32]; /*!< at this target of the same kind; "": wherever the route leads */
+	char redirect_target[65]; /*!< at this target of the same kind; "": wherever the route leads */
 };
 
 /*! An event or a command: which one is said by where it stands. */

@@ -17,6 +17,7 @@
 #include "sip_identity.h"
 #include "sip_internal.h"
 #include "sip_request.h"
+#include "sip_target.h"
 
 const struct sip_session_ops sip_no_ops;
 
@@ -139,16 +140,67 @@ void sip_session_tx_bye(struct sip_session *s, uint8_t q850)
 	s->bye = sip_request_send(s->ua, &tx, sip_tx_end(&tx, NULL, NULL), &user);
 }
 
-/* ---- for the user ---- */
-
-static int flow_to_peer(struct sip_flow *to, const struct sip_ua *ua, const struct sip_peer *peer)
+/*! ACK a 2xx to our INVITE, with our answer if the offer was theirs. */
+int sip_session_tx_ack(struct sip_session *s, uint32_t cseq)
 {
-	if (!ua->started || !peer->usable)
-		return -EHOSTUNREACH;
-	to->tp = sip_transport_at(ua->tps, peer->cfg.transport, &peer->remote, peer->cfg.local_addr);
-	to->remote = peer->remote;
-	return to->tp ? 0 : -EHOSTUNREACH;
+	s->late_cseq = 0;
+	sip_dialog_tx_ack(&s->dlg, cseq, s->late_answer);
+	return 0;
 }
+
+/*! What every INVITE and UPDATE of ours, and the responses to theirs, say about what we can. */
+void sip_session_write_extensions(const struct sip_session *s, struct sip_tx *tx)
+{
+	const struct sip_peer_cfg *cfg = s->peer ? &s->peer->cfg : NULL;
+	bool rel100 = cfg && cfg->rel100 != SIP_USE_OFF, timer = cfg && cfg->session_timer != SIP_USE_OFF;
+
+	sip_write_header_str(&tx->w, "Allow", SIP_ALLOW);
+	if (rel100 || timer)
+		sip_write_header(&tx->w, "Supported", "%s%s%s", rel100 ? "100rel" : "", rel100 && timer ? ", " : "",
+				 timer ? "timer" : "");
+}
+
+/*! Does the peer know UPDATE? Each message of it may say. */
+void sip_session_note_allow(struct sip_session *s, const struct sip_msg *msg)
+{
+	if (sip_msg_header(msg, "Allow", 0))
+		s->allows_update = sip_msg_header_has_token(msg, "Allow", "UPDATE");
+}
+
+/*! The dialog in which we may send requests with an offer now. NULL: none, offer and answer are not exchanged yet. */
+struct sip_dialog *sip_session_early_dialog(struct sip_session *s)
+{
+	struct sip_fork *fork;
+
+	switch ((enum sip_session_state)s->fi->state) {
+	case SIP_SESSION_CONFIRMED:
+		return &s->dlg;
+	case SIP_SESSION_INCOMING:
+		return s->in && sip_rel100_agreed(s->in) ? &s->dlg : NULL;
+	case SIP_SESSION_PROCEEDING:
+		llist_for_each_entry_reverse (fork, &s->forks, entry) {
+			if (fork->agreed)
+				return &fork->dlg;
+		}
+		return NULL;
+	default:
+		return NULL;
+	}
+}
+
+/*! The talloc parent of a dialog's strings. */
+void *sip_dialog_owner(struct sip_session *s, struct sip_dialog *dlg)
+{
+	return dlg == &s->dlg ? (void *)s : (void *)container_of(dlg, struct sip_fork, dlg);
+}
+
+/*! 491: both of us asked at once. Whoever made the Call-ID waits 2.1 to 4 s, the other one up to 2 s (14.1). */
+unsigned long sip_session_glare_ms(const struct sip_session *s)
+{
+	return s->outgoing ? 2100 + 10 * (token_u32() % 191) : 10 * (1 + token_u32() % 200);
+}
+
+/* ---- for the user ---- */
 
 /* The dialog as far as the INVITE makes it. */
 static int prepare_dialog(struct sip_session *s, const struct sip_invite *inv, const struct sip_tx *tx)
@@ -190,13 +242,12 @@ struct sip_session *sip_session_invite(struct sip_ua *ua, struct sip_peer *peer,
 	struct sip_flow to;
 	struct sip_tx tx;
 
-	if (flow_to_peer(&to, ua, peer) < 0) {
+	if (!sip_target_pick(peer, 0, &to)) {
 		LOGP(DSIP, LOGL_ERROR, "peer %s cannot be reached: no address, or no socket for it\n", peer->name);
 		return NULL;
 	}
 	s = sip_session_alloc(ua, peer, SIP_SESSION_CALLING);
 	if (!s)
-	sip_door_stamp(to, peer);
 		return NULL;
 	s->outgoing = true;
 	sip_tx_begin(&tx, &to);
@@ -224,7 +275,7 @@ int sip_session_provisional(struct sip_session *s, uint16_t status, const char *
 {
 	if (s->fi->state != SIP_SESSION_INCOMING || status <= 100 || status > 199)
 		return -EINVAL;
-	return sip_uas_respond(s, status, sdp, NULL);
+	return sip_rel100_provisional(s, status, sdp);
 }
 
 /*! 0, -EINVAL when it is too late for that. */
@@ -232,13 +283,27 @@ int sip_session_answer(struct sip_session *s, const char *sdp)
 {
 	if (s->fi->state != SIP_SESSION_INCOMING)
 		return -EINVAL;
+	if (sip_rel100_hold_answer(s, sdp))
+		return 0;
 	return osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_ANSWER, (void *)sdp);
 }
 
 /*! 0, or -ENOENT when nothing is pending (any more). */
 int sip_session_reply(struct sip_session *s, uint16_t status, const char *sdp)
 {
-	if (s->fi->state != SIP_SESSION_CONFIRMED || !s->in || s->in->answered || status < 200)
+	if (status < 200)
+		return -EINVAL;
+	if (s->update_in)
+		return sip_update_reply(s, status, sdp);
+	if (s->out && s->out->early_offer) {
+		sip_rel100_answer(s, status < 300 ? sdp : NULL);
+		return 0;
+	}
+	if (s->late_cseq && s->fi->state == SIP_SESSION_CONFIRMED) {
+		s->late_answer = status < 300 && sdp ? talloc_strdup(s, sdp) : NULL;
+		return sip_session_tx_ack(s, s->late_cseq);
+	}
+	if (s->fi->state != SIP_SESSION_CONFIRMED || !s->in || s->in->answered)
 		return -ENOENT;
 	return sip_uas_respond(s, status, sdp, NULL);
 }

@@ -53,7 +53,11 @@ static void close_by_bye(struct sip_session *s, uint8_t q850)
 {
 	sip_uac_give_up(s);
 	sip_uas_free(s);
+	sip_update_drop(s);
+	sip_timer_free(s);
 	sip_session_drop_infos(s);
+	if (s->late_cseq) /* an answer is due in the ACK, but there is none */
+		sip_session_tx_ack(s, s->late_cseq);
 	state_chg(s, SIP_SESSION_CLOSING);
 	sip_session_tx_bye(s, q850);
 	if (!s->bye)
@@ -73,16 +77,17 @@ static void calling_provisional(struct sip_session *s, const struct sip_session_
 {
 	struct sip_session_info info;
 
-	sip_uac_early(s, rx);
+	if (!sip_uac_early(s, rx))
+		return;
 	if (s->fi->state == SIP_SESSION_CALLING)
 		state_chg(s, SIP_SESSION_PROCEEDING);
 	sip_session_info_from(&info, rx->msg);
+	sip_identity_read_connected(&info, s->peer, rx->msg);
 	sip_session_tell(s, provisional, &info);
 }
 
 static void calling_2xx(struct sip_session *s, const struct sip_session_rx *rx)
 {
-	sip_identity_read_connected(&info, s->peer, rx->msg);
 	static const struct sip_session_info bad = { .status = 500,
 						     .text = "2xx with an unusable Contact or Record-Route" };
 	struct sip_session_info info;
@@ -94,12 +99,12 @@ static void calling_2xx(struct sip_session *s, const struct sip_session_rx *rx)
 	count(s, SIP_PEER_CTR_OUT_ANSWERED);
 	state_chg(s, SIP_SESSION_CONFIRMED);
 	sip_session_info_from(&info, rx->msg);
+	sip_identity_read_connected(&info, s->peer, rx->msg);
 	sip_session_tell(s, answered, &info);
 }
 
 static void calling_failure(struct sip_session *s, const struct sip_session_info *info)
 {
-	sip_identity_read_connected(&info, s->peer, rx->msg);
 	count(s, SIP_PEER_CTR_OUT_FAILED);
 	end_told(s, info);
 }
@@ -224,6 +229,7 @@ static void st_confirmed(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 	switch (event) {
 	case SIP_SESSION_EV_BYE:
 		sip_uac_give_up(s);
+		sip_update_drop(s);
 		end_told(s, data);
 		break;
 	case SIP_SESSION_EV_LOST:
@@ -257,6 +263,8 @@ static void cleanup(struct osmo_fsm_inst *fi, enum osmo_fsm_term_cause cause)
 	s->bye = NULL;
 	sip_uac_free(s);
 	sip_uas_free(s);
+	sip_update_drop(s);
+	sip_timer_free(s);
 	sip_uac_drop_forks(s);
 	sip_session_drop_infos(s);
 	if (!hlist_unhashed(&s->by_call_id))

@@ -97,7 +97,7 @@ static bool known_info_type(const char *type)
 	return strcmp(type, "application/dtmf-relay") == 0 || strcmp(type, "application/dtmf") == 0;
 }
 
-static void rx_info(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req)
+static void rx_info(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx, const struct sip_msg *req)
 {
 	struct sip_session_info info;
 
@@ -120,13 +120,13 @@ static void rx_info(struct sip_session *s, struct sip_trx *trx, const struct sip
 	sip_session_tell(s, info, &info);
 }
 
-static void rx_options(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req)
+static void rx_options(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx, const struct sip_msg *req)
 {
-	sip_tx_respond(trx, req, 200, NULL, "Allow: " SIP_ALLOW "\r\nAccept: " SIP_TYPE_SDP "\r\nSupported:\r\n");
+	sip_tx_respond(trx, req, 200, NULL, "Allow: " SIP_ALLOW "\r\nAccept: " SIP_TYPE_SDP "\r\nSupported: 100rel, timer\r\n");
 }
 
 /* Requests that wait for an answer of ours get 487 (15.1.2); then the session ends. */
-static void rx_bye(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req)
+static void rx_bye(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx, const struct sip_msg *req)
 {
 	struct sip_session_info info = { .q850 = sip_msg_reason_q850(req), .text = "BYE" };
 
@@ -138,12 +138,14 @@ static void rx_bye(struct sip_session *s, struct sip_trx *trx, const struct sip_
 
 static const struct {
 	enum sip_method method;
-	void (*rx)(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req);
+	void (*rx)(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx, const struct sip_msg *req);
 } methods[] = {
 	{ SIP_INVITE, sip_uas_rx_reinvite },
 	{ SIP_BYE, rx_bye },
 	{ SIP_INFO, rx_info },
 	{ SIP_OPTIONS, rx_options },
+	{ SIP_PRACK, sip_rel100_rx_prack },
+	{ SIP_UPDATE, sip_update_rx },
 };
 
 /* The dialog of the session that the request belongs to: one of the early ones as long as nobody answered. */
@@ -170,10 +172,10 @@ void sip_session_rx_request(struct sip_session *s, struct sip_trx *trx, const st
 	const char *more;
 	unsigned int i;
 
-	if (!trx) {
-		sip_uas_rx_ack(s, req);
 	if (!dismissed)
 		sip_door_follow(s, dlg, from);
+	if (!trx) {
+		sip_uas_rx_ack(s, req);
 	} else if (dismissed) {
 		sip_tx_respond(trx, req, req->method == SIP_BYE ? 200 : 481, NULL, NULL);
 	} else if (!sip_dialog_cseq_ok(dlg, req)) {
@@ -182,10 +184,11 @@ void sip_session_rx_request(struct sip_session *s, struct sip_trx *trx, const st
 			LOG_SESSION(s, LOGL_NOTICE, "%s with CSeq %u out of order: 500%s\n", req->method_name,
 				    req->cseq, more);
 		sip_tx_respond(trx, req, 500, NULL, NULL);
-	} else if (!sip_ua_refuse_extension(trx, req, NULL)) {
+	} else if (!sip_ua_refuse_extension(trx, req, NULL, s->peer)) {
+		sip_session_note_allow(s, req);
 		for (i = 0; i < ARRAY_SIZE(methods); i++) {
 			if (methods[i].method == req->method) {
-				methods[i].rx(s, trx, req);
+				methods[i].rx(s, dlg, trx, req);
 				return;
 			}
 		}

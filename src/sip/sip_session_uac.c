@@ -17,9 +17,14 @@
 #include <osmocom/sipgw/base/token.h>
 
 #include "sip_identity.h"
+#include <osmocom/sipgw/sip/sip_reg.h>
+
 #include "sip_internal.h"
+#include "sip_redirect.h"
 #include "sip_request.h"
 
+#define DISMISSED "SIP;cause=200;text=\"Call completed elsewhere\"" /* RFC 3326 3.1: why a fork is not wanted */
+#define MAX_422_TRIES 4 /* also those for challenges and other addresses count */
 #define MAX_REINVITE_TRIES 6 /* a glare that does not end after so many is told to the user */
 
 /*! The tag of our side of a call that we make: only we can make it of the Call-ID. */
@@ -32,15 +37,14 @@ void sip_uac_tag(char *buf, const char *call_id)
 
 static struct sip_uac_invite *uac_alloc(struct sip_session *s, const char *sdp)
 {
-	size_t len = sdp ? strlen(sdp) + 1 : 0;
+	size_t len = sdp ? strlen(sdp) + 1 : 1;
 	struct sip_uac_invite *out = talloc_size(s, sizeof(*out) + len);
 
 	if (!out)
 		return NULL;
 	talloc_set_name_const(out, "sip_uac_invite");
 	*out = (struct sip_uac_invite){ .s = s };
-	if (sdp)
-		memcpy(out->sdp, sdp, len);
+	memcpy(out->sdp, sdp ?: "", len);
 	s->out = out;
 	return out;
 }
@@ -104,11 +108,23 @@ static void fork_free(struct sip_fork *fork)
 	talloc_free(fork);
 }
 
-/*! A provisional response with a tag creates an early dialog (12.1). */
-void sip_uac_early(struct sip_session *s, const struct sip_session_rx *rx)
+/*! A provisional response with a tag creates an early dialog (12.1). False: it is not to be told, being a reliable one
+ * that came already or too early. */
+bool sip_uac_early(struct sip_session *s, const struct sip_session_rx *rx)
 {
-	if (rx->msg->status > 100 && rx->msg->to.tag[0] && !fork_find(s, rx->msg->to.tag))
-		fork_add(s, rx->msg);
+	struct sip_fork *fork;
+
+	if (rx->msg->status == 100 || !rx->msg->to.tag[0])
+		return true;
+	fork = fork_find(s, rx->msg->to.tag) ?: fork_add(s, rx->msg);
+	sip_session_note_allow(s, rx->msg);
+	return sip_rel100_rx_response(s, fork, rx->msg);
+}
+
+/*! Were offer and answer exchanged reliably in this early dialog? */
+bool sip_uac_early_agreed(const struct sip_session *s, const struct sip_dialog *dlg)
+{
+	return dlg != &s->dlg && container_of(dlg, struct sip_fork, dlg)->agreed;
 }
 
 /*! Forget all dialogs but the session's own. */
@@ -126,8 +142,9 @@ static void dismiss(struct sip_ua *ua, struct sip_peer *peer, struct sip_dialog 
 	const struct sip_request_user user = { .peer = peer };
 	struct sip_tx tx;
 
-	sip_dialog_tx_ack(dlg, cseq);
+	sip_dialog_tx_ack(dlg, cseq, NULL);
 	sip_dialog_tx_begin(&tx, dlg, SIP_BYE, ++dlg->local_cseq);
+	sip_write_header_str(&tx.w, "Reason", DISMISSED);
 	sip_request_send(ua, &tx, sip_tx_end(&tx, NULL, NULL), &user);
 }
 
@@ -146,12 +163,13 @@ static void rx_late_2xx(struct sip_session *s, const struct sip_msg *resp, const
 	struct sip_fork *fork;
 
 	if (strcmp(sip_dialog_str(&s->dlg, DLG_REMOTE_TAG), resp->to.tag) == 0) {
-		sip_dialog_tx_ack(&s->dlg, resp->cseq);
+		if (!s->late_cseq)
+			sip_session_tx_ack(s, resp->cseq);
 		return;
 	}
 	fork = fork_find(s, resp->to.tag);
 	if (fork && fork->dismissed) {
-		sip_dialog_tx_ack(&fork->dlg, resp->cseq);
+		sip_dialog_tx_ack(&fork->dlg, resp->cseq, NULL);
 		return;
 	}
 	LOG_SESSION(s, LOGL_INFO, "another phone answered, too: BYE to <%s>\n", resp->to.uri.text);
@@ -189,9 +207,19 @@ static void invite_again(struct sip_request *req, void *data)
 {
 	struct sip_uac_invite *out = data;
 
+	out->early_offer = NULL;
 	sip_uac_drop_forks(out->s);
 	sip_hop_set(&out->s->dlg.origin, sip_request_flow(req));
 	out->s->dlg.next = out->s->dlg.origin;
+}
+
+/* Once: a second 422 would not know what it wants (RFC 4028 7.3). */
+static bool ask_for_longer_timer(struct sip_request *req, const struct sip_msg *resp)
+{
+	char lines[80];
+
+	return sip_request_tries(req) < MAX_422_TRIES && sip_timer_lines_after_422(lines, sizeof(lines), resp) &&
+	       sip_request_again(req, &(struct sip_retry){ .lines = lines }) == 0;
 }
 
 static void rx_invite_response(struct sip_request *req, const struct sip_msg *resp, const struct sip_flow *from,
@@ -202,10 +230,17 @@ static void rx_invite_response(struct sip_request *req, const struct sip_msg *re
 	struct sip_session_rx rx = { .msg = resp, .from = from };
 	struct sip_session_info info;
 
+	sip_failover_rx(out, req, resp);
 	if (resp->status < 200) {
 		osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_PROVISIONAL, &rx);
 		return;
 	}
+	if (resp->status == 422 && ask_for_longer_timer(req, resp))
+		return;
+	if (resp->status == 503 && sip_failover_next(out, req))
+		return;
+	if (resp->status < 300)
+		sip_timer_rx_2xx(s, resp, s->offered ? out->sdp : NULL);
 	sip_uac_free(s);
 	if (s->peer)
 		s->peer->last_status = resp->status;
@@ -214,6 +249,8 @@ static void rx_invite_response(struct sip_request *req, const struct sip_msg *re
 		return;
 	}
 	sip_session_info_from(&info, resp);
+	info.way_failed = sip_failover_status(resp->status);
+	sip_redirect_from(&info, s, resp, from);
 	osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_FAILURE, &info);
 }
 
@@ -234,8 +271,12 @@ static void invite_failed(struct sip_request *req, enum sip_trx_end why, void *d
 	struct sip_session_info info = {
 		.status = fail_status(why),
 		.text = fail_text(why),
+		.way_failed = why != SIP_TRX_CANCELLED,
 	};
 
+	sip_failover_failed(out, req, why);
+	if (why != SIP_TRX_CANCELLED && sip_failover_next(out, req))
+		return;
 	out->req = NULL;
 	sip_uac_free(s);
 	if (s->peer) {
@@ -270,7 +311,8 @@ static int send_invite(struct sip_session *s, struct sip_tx *tx, const char *sdp
 	int len;
 
 	sip_tx_contact(tx);
-	sip_write_header_str(&tx->w, "Allow", SIP_ALLOW);
+	sip_session_write_extensions(s, tx);
+	sip_timer_write_request(s, tx);
 	len = sip_tx_end(tx, SIP_TYPE_SDP, sdp);
 	if (len < 0)
 		return len;
@@ -278,20 +320,42 @@ static int send_invite(struct sip_session *s, struct sip_tx *tx, const char *sdp
 	return s->out->req ? 0 : -ENOMEM;
 }
 
+/* What the peer has to know by configuration. A call to a peer that does not ends with 420. */
+static void write_require(const struct sip_session *s, struct sip_tx *tx)
+{
+	if (s->peer->cfg.rel100 == SIP_USE_REQUIRED)
+		sip_write_header_str(&tx->w, "Require", "100rel");
+	if (s->peer->cfg.session_timer == SIP_USE_REQUIRED)
+		sip_write_header_str(&tx->w, "Require", "timer");
+}
+
 /*! Send the INVITE that makes the session; \a tx is begun, the dialog prepared. 0 or negative errno. */
 int sip_uac_start(struct sip_session *s, const struct sip_invite *inv, struct sip_tx *tx)
 {
-	if (!uac_alloc(s, NULL))
+	const char *route;
+
+	int rc;
+
+	s->offered = inv->sdp != NULL;
+	if (!uac_alloc(s, inv->sdp))
 		return -ENOMEM;
 	sip_branch_make(tx->branch);
 	sip_write_request_line(&tx->w, "INVITE", sip_dialog_str(&s->dlg, DLG_TARGET));
 	sip_tx_via(tx);
+	route = sip_reg_route(s->peer, inv->calling_user ?: "");
+	if (route[0])
+		sip_write_header_str(&tx->w, "Route", route);
 	sip_write_header_str(&tx->w, "Max-Forwards", "70");
 	write_from(tx, s, inv);
 	sip_write_header(&tx->w, "To", "<%s>", sip_dialog_str(&s->dlg, DLG_REMOTE));
 	sip_write_header_str(&tx->w, "Call-ID", sip_dialog_str(&s->dlg, DLG_CALL_ID));
 	sip_write_header_str(&tx->w, "CSeq", "1 INVITE");
-	return send_invite(s, tx, inv->sdp, &invite_ops);
+	sip_identity_write_invite(tx, s->peer, inv);
+	write_require(s, tx);
+	rc = send_invite(s, tx, inv->sdp, &invite_ops);
+	if (rc == 0)
+		sip_failover_begin(s->out, inv->others);
+	return rc;
 }
 
 static void cancel_timeout(void *data)
@@ -318,6 +382,7 @@ void sip_uac_cancel(struct sip_session *s, uint8_t q850)
 int sip_uac_accept(struct sip_session *s, const struct sip_session_rx *rx)
 {
 	struct sip_fork *early = fork_find(s, rx->msg->to.tag);
+	bool agreed = s->offered || (early && early->agreed);
 	struct sip_flow origin;
 	int rc;
 
@@ -331,9 +396,11 @@ int sip_uac_accept(struct sip_session *s, const struct sip_session_rx *rx)
 	rc = sip_dialog_from_response(s, &s->dlg, rx->msg, &origin);
 	if (rc < 0)
 		return rc;
-	sip_identity_write_invite(tx, s->peer, inv);
-	write_require(s, tx);
-	sip_dialog_tx_ack(&s->dlg, rx->msg->cseq);
+	sip_session_note_allow(s, rx->msg);
+	if (!agreed && sip_msg_sdp(rx->msg) && !s->released)
+		s->late_cseq = rx->msg->cseq; /* the ACK waits for the user's answer to their offer */
+	else
+		sip_session_tx_ack(s, rx->msg->cseq);
 	return 0;
 }
 
@@ -343,22 +410,24 @@ static void reinvite_retry(void *data);
 
 static void reinvite_done(struct sip_session *s, const struct sip_session_info *info)
 {
+	bool refresh = s->out->refresh;
+
 	sip_uac_free(s);
-	sip_session_tell(s, reanswered, info);
+	if (refresh)
+		sip_timer_refreshed(s, info->status);
+	else
+		sip_session_tell(s, reanswered, info);
 }
 
-/* 491: both of us asked at once. Whoever made the Call-ID waits 2.1 to 4 s, the other one up to 2 s (14.1). */
 static void reinvite_glare(struct sip_session *s, const struct sip_session_info *info)
 {
-	unsigned long ms = s->outgoing ? 2100 + 10 * (token_u32() % 191) : 10 * (1 + token_u32() % 200);
-
 	if (++s->out->tries >= MAX_REINVITE_TRIES) {
 		reinvite_done(s, info);
 		return;
 	}
 	s->out->req = NULL; /* its last word */
 	osmo_timer_setup(&s->out->timer, reinvite_retry, s->out);
-	timer_start_ms(&s->out->timer, ms);
+	timer_start_ms(&s->out->timer, sip_session_glare_ms(s));
 }
 
 static void rx_reinvite_response(struct sip_request *req, const struct sip_msg *resp, const struct sip_flow *from,
@@ -379,7 +448,11 @@ static void rx_reinvite_response(struct sip_request *req, const struct sip_msg *
 	} else {
 		if (resp->status < 300) {
 			sip_dialog_refresh(s, &s->dlg, resp);
-			sip_dialog_tx_ack(&s->dlg, resp->cseq);
+			TALLOC_FREE(s->late_answer);
+			sip_session_tx_ack(s, resp->cseq);
+			sip_timer_rx_2xx(s, resp, out->sdp);
+		} else if (resp->status == 422) {
+			sip_timer_rx_422(s, resp);
 		}
 		reinvite_done(s, &info);
 	}
@@ -417,7 +490,7 @@ static void reinvite_retry(void *data)
 	struct sip_session *s = out->s;
 	static const struct sip_session_info pending = { .status = 491 };
 
-	if (s->in)
+	if (s->in || s->update_in)
 		timer_start_ms(&out->timer, 500);
 	else if (send_reinvite(s) < 0)
 		reinvite_done(s, &pending);
@@ -427,14 +500,26 @@ int sip_session_reinvite(struct sip_session *s, const char *sdp)
 {
 	int rc;
 
-	if (s->fi->state != SIP_SESSION_CONFIRMED || !sdp)
+	if (!sdp)
 		return -EINVAL;
-	if (s->out || s->in)
+	if (s->fi->state != SIP_SESSION_CONFIRMED)
+		return sip_update_early_offer(s, sdp);
+	if (s->out || s->in || s->update || s->update_in || s->late_cseq)
 		return -EAGAIN;
 	if (!uac_alloc(s, sdp))
 		return -ENOMEM;
 	rc = send_reinvite(s);
 	if (rc < 0)
 		sip_uac_free(s);
+	return rc;
+}
+
+/*! The session timer's re-INVITE with what we \a said last. 0 or negative errno. */
+int sip_session_refresh_by_invite(struct sip_session *s, const char *said)
+{
+	int rc = sip_session_reinvite(s, said);
+
+	if (rc == 0)
+		s->out->refresh = true;
 	return rc;
 }

@@ -138,6 +138,8 @@ static void timer_cb(void *data)
 	if (in->answered) {
 		repeat_2xx(in);
 	} else if (is_first(s)) {
+		if (sip_rel100_timer(s))
+			return;
 		sip_trx_repeat(in->trx);
 		timer_start_ms(&in->timer, PROVISIONAL_AGAIN_MS);
 	} else {
@@ -155,8 +157,8 @@ static void start_2xx_timer(struct sip_uas_invite *in)
 	timer_start_ms(&in->timer, in->interval_ms);
 }
 
-/*! A server INVITE transaction begins: keep what its responses need, and say 100. The dialog exists. 0 or -ENOMEM. */
-int sip_uas_start(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req)
+/*! Keep what the responses to a request need. Freed by talloc_free(). NULL when out of memory. */
+struct sip_uas_invite *sip_uas_alloc(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req)
 {
 	struct sip_uas_invite *in;
 	struct sip_tx tx;
@@ -167,16 +169,29 @@ int sip_uas_start(struct sip_session *s, struct sip_trx *trx, const struct sip_m
 	sip_write_response_head(&tx.w, req, 100, NULL, sip_dialog_str(&s->dlg, DLG_LOCAL_TAG), true);
 	head = memchr(tx.w.buf, '\n', tx.w.len);
 	if (!head || tx.w.overflow)
-		return -ENOMEM;
+		return NULL;
 	head++;
 	len = tx.w.buf + tx.w.len - head;
 	in = talloc_size(s, sizeof(*in) + len + 1);
 	if (!in)
-		return -ENOMEM;
+		return NULL;
 	talloc_set_name_const(in, "sip_uas_invite");
-	*in = (struct sip_uas_invite){ .s = s, .trx = trx, .cseq = req->cseq, .wants_offer = !req->body };
+	*in = (struct sip_uas_invite){ .s = s, .trx = trx, .cseq = req->cseq, .wants_offer = !req->body,
+				       .is_dialog_refresh = req->method != SIP_PRACK };
 	memcpy(in->head, head, len);
 	in->head[len] = '\0';
+	return in;
+}
+
+/*! A server INVITE transaction begins: keep what its responses need, and say 100. The dialog exists. 0 or -ENOMEM. */
+int sip_uas_start(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req)
+{
+	struct sip_uas_invite *in = sip_uas_alloc(s, trx, req);
+
+	if (!in)
+		return -ENOMEM;
+	in->rel_when = sip_rel100_wanted(req, s->peer ? s->peer->cfg.rel100 : SIP_USE_OFF);
+	sip_timer_rx_request(s, in, req);
 	osmo_timer_setup(&in->timer, timer_cb, in);
 	s->in = in;
 	sip_trx_attach(trx, &uas_ops, in);
@@ -210,21 +225,6 @@ static void write_warning(struct sip_tx *tx, const char *text)
 	sip_write_header(&tx->w, "Warning", "399 %s \"%s\"", tx->local, clean);
 }
 
-/*! Respond to their INVITE. After a final response other than 2xx s->in is gone. \a end: what more to say, may be NULL.
- * 0 or negative errno. */
-int sip_uas_respond(struct sip_session *s, uint16_t status, const char *sdp, const struct sip_end *end)
-{
-	struct sip_uas_invite *in = s->in;
-	bool forms_dialog = status > 100 && status < 300;
-	struct sip_tx tx;
-	int len, rc;
-
-	sip_tx_begin(&tx, sip_trx_flow(in->trx));
-	tx.agent = "Server";
-	sip_write_status_line(&tx.w, status, NULL);
-	write_head(&tx.w, in->head, forms_dialog);
-	if (forms_dialog) {
-		sip_tx_contact(&tx);
 /*! Begin a response to a request of theirs that makes or changes the session. */
 void sip_uas_tx_begin(const struct sip_session *s, const struct sip_uas_invite *in, struct sip_tx *tx, uint16_t status)
 {
@@ -250,20 +250,29 @@ void sip_uas_provisional_again(struct sip_session *s)
 	timer_start_ms(&s->in->timer, PROVISIONAL_AGAIN_MS);
 }
 
-		sip_write_header_str(&tx.w, "Allow", SIP_ALLOW);
-	}
+/*! Respond to their INVITE. After a final response other than 2xx s->in is gone. \a end: what more to say, may be NULL.
+ * 0 or negative errno. */
+int sip_uas_respond(struct sip_session *s, uint16_t status, const char *sdp, const struct sip_end *end)
+{
+	struct sip_uas_invite *in = s->in;
+	struct sip_tx tx;
+	int len, rc;
+
+	sip_uas_tx_begin(s, in, &tx, status);
 	if (end)
 		sip_tx_reason(&tx, end->q850);
 	if (end && end->text)
 		write_warning(&tx, end->text);
-	len = sip_tx_end(&tx, SIP_TYPE_SDP, sdp);
+	len = sip_tx_end(&tx, SIP_TYPE_SDP, sip_rel100_agreed(in) ? NULL : sdp);
 	if (len < 0)
 		return len;
 
 	if (status < 200)
-		timer_start_ms(&in->timer, PROVISIONAL_AGAIN_MS);
-	else if (status < 300)
+		sip_uas_provisional_again(s);
+	else if (status < 300) {
 		start_2xx_timer(in);
+		sip_timer_accepted(s, in, sdp);
+	}
 	rc = sip_trx_respond(in->trx, status, tx.w.buf, len);
 	if (status >= 300)
 		sip_uas_free(s);
@@ -283,6 +292,8 @@ void sip_uas_rx_ack(struct sip_session *s, const struct sip_msg *ack)
 		sip_trx_acked(s->in->trx);
 	sip_uas_free(s);
 	sip_session_info_from(&info, ack);
+	if (info.sdp)
+		sip_timer_heard(s, info.sdp);
 	if (is_first(s))
 		osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_ACK, &info);
 	else if (wants_offer)
@@ -290,21 +301,27 @@ void sip_uas_rx_ack(struct sip_session *s, const struct sip_msg *ack)
 }
 
 /*! Their re-INVITE; its CSeq and extensions are fine. */
-void sip_uas_rx_reinvite(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req)
+void sip_uas_rx_reinvite(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx, const struct sip_msg *req)
 {
 	struct sip_session_info info;
+	const char *same;
 	char retry[32];
 
-	if (s->out && s->out->req) {
+	if ((s->out && s->out->req) || (s->update && s->update->req && s->update->sdp[0]) || s->late_cseq) {
 		sip_tx_respond(trx, req, 491, NULL, NULL);
-	} else if (s->in) {
+	} else if (s->in || s->update_in) {
 		snprintf(retry, sizeof(retry), "Retry-After: %u\r\n", token_u32() % 11);
 		sip_tx_respond(trx, req, 500, NULL, retry);
 	} else if (s->fi->state != SIP_SESSION_CONFIRMED) {
 		sip_tx_respond(trx, req, 481, NULL, NULL);
-	} else if (!sip_ua_refuse_content(trx, req, NULL)) {
+	} else if (!sip_ua_refuse_content(trx, req, NULL) && !sip_timer_refuse(s, trx, req)) {
 		if (sip_dialog_refresh(s, &s->dlg, req) < 0 || sip_uas_start(s, trx, req) < 0) {
 			sip_tx_respond(trx, req, 500, NULL, NULL);
+			return;
+		}
+		same = sip_timer_refresh_answer(s, s->in);
+		if (same) { /* only a sign of life: the user has nothing to decide */
+			sip_uas_respond(s, 200, same, NULL);
 			return;
 		}
 		timer_start(&s->in->timer, sip_tdefs, T_SIP_H);

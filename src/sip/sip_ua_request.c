@@ -15,6 +15,9 @@
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/token.h>
 
+#include <osmocom/sipgw/sip/sip_reg.h>
+
+#include "sip_auth.h"
 #include "sip_identity.h"
 #include "sip_text.h"
 
@@ -292,6 +295,7 @@ void sip_ua_rx_request(void *data, struct sip_trx *trx, const struct sip_msg *re
 {
 	struct sip_ua *ua = data;
 	struct sip_session *s = sip_ua_session_by_request(ua, req, &from->remote);
+	char tag[SIP_TAG_LEN];
 	struct sip_peer *peer;
 	unsigned int i;
 
@@ -307,9 +311,11 @@ void sip_ua_rx_request(void *data, struct sip_trx *trx, const struct sip_msg *re
 		if (checks[i](ua, trx, req))
 			return;
 	}
-	peer = sip_door_peer(ua, from);
+	peer = sip_reg_peer_of(ua, &req->ruri, &from->remote) ?: sip_door_peer(ua, from);
 	if (!peer)
 		refuse(ua, trx, req, 403, NULL);
+	else if (sip_auth_refuse(peer, trx, req, from, tag_for(tag, req)))
+		count(ua, SIP_CTR_RX_REJECTED);
 	else if (req->method == SIP_INVITE)
 		rx_invite(ua, trx, req, from, peer);
 	else

@@ -60,84 +60,6 @@ int gsm_tx(struct gsm_leg *gl, enum mncc_msg_type type)
 	return gsm_tx_msg(gl, &msg);
 }
 
-void gsm_number_from_mncc(struct number *n, const struct mncc_number *m)
-{
-	const char *digits = m->digits[0] == '+' ? m->digits + 1 : m->digits;
-
-	*n = (struct number){
-		.type = m->digits[0] == '+' ? NUMBER_INTERNATIONAL : m->type,
-		.plan = m->plan,
-		.presentation = m->present,
-		.screening = m->screen,
-	};
-	OSMO_STRLCPY_ARRAY(n->digits, digits);
-}
-
-static bool number_to_mncc(struct mncc_number *m, const struct number *n)
-{
-	if (strlen(n->digits) > MNCC_MAX_DIGITS)
-		return false;
-	*m = (struct mncc_number){
-		.type = n->type,
-		.plan = n->plan ? n->plan : NUMBER_PLAN_ISDN,
-		.present = n->presentation,
-		.screen = n->screening,
-	};
-	OSMO_STRLCPY_ARRAY(m->digits, n->digits);
-	return true;
-}
-
-/*! Who calls whom, from MNCC_SETUP_IND. */
-void gsm_setup_parties(struct call_parties *parties, const struct mncc_msg *setup)
-{
-	*parties = (struct call_parties){ .emergency = setup->emergency };
-	if (setup->fields & MNCC_FIELD_CALLED)
-		gsm_number_from_mncc(&parties->called, &setup->called);
-	if (setup->fields & MNCC_FIELD_CALLING)
-		gsm_number_from_mncc(&parties->calling, &setup->calling);
-	if (setup->fields & MNCC_FIELD_REDIRECTING)
-		gsm_number_from_mncc(&parties->redirecting, &setup->redirecting);
-	/* who calls for help is shown whatever the phone is set to (3GPP TS 22.081, override) */
-	if (setup->clir.inv && !setup->clir.sup && !setup->emergency)
-		parties->calling.presentation = NUMBER_RESTRICTED;
-	OSMO_STRLCPY_ARRAY(parties->imsi, setup->imsi);
-}
-
-/* a number that is too long for MNCC is left out rather than cut: a wrong number would be shown */
-static void add_number(struct gsm_leg *gl, struct mncc_msg *msg, enum mncc_field field, struct mncc_number *m,
-		       const struct number *n, const char *what)
-{
-	if (!number_given(n) && n->presentation == NUMBER_ALLOWED)
-		return;
-	if (number_to_mncc(m, n))
-		msg->fields |= field;
-	else
-		LOG_GSM(gl, LOGL_NOTICE, "%s number %s is longer than the %d digits that MNCC has, not shown\n", what,
-			n->digits, MNCC_MAX_DIGITS);
-}
-
-/*! MNCC_SETUP_REQ. Returns 0, or negative errno with \a why. */
-int gsm_tx_setup_req(struct gsm_leg *gl, const struct call_parties *parties, const char *sdp, struct cause *why)
-{
-	struct mncc_msg msg = { .type = MNCC_MT_SETUP_REQ, .sdp = *sdp ? sdp : NULL };
-
-	if (!number_given(&parties->called)) {
-		OSMO_STRLCPY_ARRAY(msg.imsi, parties->imsi);
-	} else if (number_to_mncc(&msg.called, &parties->called)) {
-		msg.fields |= MNCC_FIELD_CALLED;
-	} else {
-		*why = cause_make(CAUSE_INVALID_NUMBER, "the called number has %zu digits, MNCC has room for %d",
-				  strlen(parties->called.digits), MNCC_MAX_DIGITS);
-		return -EINVAL;
-	}
-	add_number(gl, &msg, MNCC_FIELD_CALLING, &msg.calling, &parties->calling, "calling");
-	add_number(gl, &msg, MNCC_FIELD_REDIRECTING, &msg.redirecting, &parties->redirecting, "redirecting");
-	if (!gsm_tx_msg(gl, &msg))
-		return 0;
-	*why = cause_make(CAUSE_CONGESTION, "the MSC cannot take the call now");
-	return -EAGAIN;
-}
-
 /* ---- the end ---- */
 
 /*! The leg has ended, the MSC knows: let go of everything and post RELEASED. */
@@ -340,7 +262,7 @@ bool gsm_leg_setup_ind(const struct leg_kind *kind, const struct mncc_msg *msg)
 		talloc_free(gl);
 		return false;
 	}
-	gsm_setup_parties(&parties, msg);
+	gsm_setup_parties(gsm_kind_from(kind), &parties, msg);
 	if (!call_begin(env->calls, &gl->leg, &parties)) {
 		talloc_free(gl);
 		gsm_release_start(gsm_kind_from(kind), msg->callref, MNCC_MT_REL_REQ, &stopping);

@@ -106,7 +106,9 @@ static void st_idle(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 	switch (event) {
 	case GSM_EV_SETUP_IND:
 		gl->parties = talloc(gl, struct call_parties);
-		gsm_setup_parties(gl->parties, setup);
+		gsm_setup_parties(gsm_kind_of(gl), gl->parties, setup);
+		if (gl->parties->emergency)
+			LOG_GSM(gl, LOGL_NOTICE, "EMERGENCY call, IMSI %s\n", setup->imsi[0] ? setup->imsi : "not known");
 		mode = route_look_ahead(gsm_kind_of(gl)->env.calls, gl->leg.kind, "", gl->parties);
 		gsm_media_init(gl, mode < 0 ? MEDIA_ANCHORED : mode);
 		state_chg(gl, GSM_ST_MO_MEDIA);
@@ -114,7 +116,8 @@ static void st_idle(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 			refused_setup(gl);
 			return;
 		}
-		/* emergency calls may come without one, and osmo-msc 1.9 then has nothing to make a channel of */
+		/* Emergency calls may come without one: then the phone can do full rate version 1 (3GPP
+		 * TS 24.008 9.3.8.1). osmo-msc 1.9 has nothing to make a channel of in this case, unless we say it. */
 		if (!(setup->fields & MNCC_FIELD_BEARER_CAP) && gl->parties->emergency)
 			tx_call_proc(gl, true);
 		gsm_tx(gl, MNCC_MT_RTP_CREATE);
@@ -165,8 +168,9 @@ static bool early_media(struct gsm_leg *gl, const struct leg_media *media)
 	return true;
 }
 
-static void answer(struct gsm_leg *gl, const struct leg_media *media)
+static void answer(struct gsm_leg *gl, const struct leg_answered *answered)
 {
+	const struct leg_media *media = &answered->media;
 	struct cause no_sdp;
 
 	if (media->kind == LEG_MEDIA_ANSWER ? !gsm_media_take_answer(gl, media) : !gl->media.remote_hash) {
@@ -174,6 +178,8 @@ static void answer(struct gsm_leg *gl, const struct leg_media *media)
 		gsm_leg_release(gl, &no_sdp);
 		return;
 	}
+	if (number_given(&answered->connected) || answered->connected.presentation != NUMBER_ALLOWED)
+		gl->connected = talloc_memdup(gl, &answered->connected, sizeof(answered->connected));
 	state_chg(gl, GSM_ST_MO_ANSWERING);
 	if (gsm_media_ready(gl))
 		gsm_leg_dispatch(gl, GSM_EV_MEDIA_READY, NULL);
@@ -202,7 +208,7 @@ static void st_mo_calling(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 		tx_progress(gl, MNCC_MT_PROGRESS_REQ);
 		return;
 	case GSM_EV_CMD_ANSWER:
-		answer(gl, &((const struct leg_answered *)data)->media);
+		answer(gl, data);
 		return;
 	}
 }
@@ -212,7 +218,8 @@ static void st_mo_answering(struct osmo_fsm_inst *fi, uint32_t event, void *data
 	struct gsm_leg *gl = fi->priv;
 
 	tx_call_proc(gl, false);
-	gsm_tx(gl, MNCC_MT_SETUP_RSP);
+	gsm_tx_setup_rsp(gl, gl->connected);
+	TALLOC_FREE(gl->connected);
 	state_chg(gl, GSM_ST_MO_CONNECTING);
 }
 
@@ -245,14 +252,15 @@ static void st_mo_connecting(struct osmo_fsm_inst *fi, uint32_t event, void *dat
 
 static void answered(struct gsm_leg *gl)
 {
-	struct number connected = {};
+	const struct number nobody = {};
 
 	gsm_media_connect(gl);
 	if (gl->leg.released)
 		return;
 	gsm_tx(gl, MNCC_MT_SETUP_COMPL_REQ);
 	talking(gl);
-	gsm_media_post_answered(gl, &connected);
+	gsm_media_post_answered(gl, gl->connected ? gl->connected : &nobody);
+	TALLOC_FREE(gl->connected);
 }
 
 static void confirmed(struct gsm_leg *gl)
@@ -263,8 +271,12 @@ static void confirmed(struct gsm_leg *gl)
 	leg_post_type(&gl->leg, LEG_EV_PROCEEDING);
 }
 
-static void setup_cnf(struct gsm_leg *gl)
+static void setup_cnf(struct gsm_leg *gl, const struct mncc_msg *cnf)
 {
+	if (cnf->fields & MNCC_FIELD_CONNECTED && (cnf->connected.digits[0] || cnf->connected.present)) {
+		gl->connected = talloc_zero(gl, struct number);
+		gsm_number_from_mncc(gl->connected, &cnf->connected);
+	}
 	osmo_fsm_inst_state_chg_keep_timer(gl->fi, GSM_ST_MT_ANSWERED);
 	if (gsm_media_ready(gl))
 		answered(gl);
@@ -284,7 +296,7 @@ static void st_mt_waiting(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 		leg_post_media(&gl->leg, LEG_EV_ALERTING, LEG_MEDIA_NONE, NULL);
 		return;
 	case GSM_EV_SETUP_CNF:
-		setup_cnf(gl);
+		setup_cnf(gl, data);
 		return;
 	case GSM_EV_MEDIA_READY:
 		if (fi->state != GSM_ST_MT_PAGING)

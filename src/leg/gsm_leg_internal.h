@@ -1,5 +1,6 @@
 /*! \file gsm_leg_internal.h
- * What the files of the GSM leg share: the object (gsm_leg.c), what it does (gsm_leg_fsm.c), its media (gsm_media.c) and what the MSC changes of
+ * What the files of the GSM leg share: the object (gsm_leg.c), numbers (gsm_parties.c), what it does (gsm_leg_fsm.c), its media
+ * (gsm_media.c) and what the MSC changes of
  * them (gsm_change.c), services in a call (gsm_services.c, gsm_dtmf.c) and a callref that outlives its leg (gsm_release.c). */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
@@ -126,6 +127,7 @@ struct gsm_leg {
 	struct mncc_call mc;
 	struct gsm_media media;
 	struct call_parties *parties;	/*!< MO, until SETUP is posted */
+	struct number *connected;	/*!< who answered, until the other side is told; NULL: not known */
 	struct gsm_key *key;		/*!< pressed, NULL if none (gsm_dtmf.c) */
 	bool mt;			/*!< to a phone */
 	bool proceeding, alerted;	/*!< MO: CALL_PROC_REQ, ALERT_REQ were sent */
@@ -173,11 +175,14 @@ static inline const struct gsm_kind *gsm_kind_of(const struct gsm_leg *gl)
 /* gsm_leg.c */
 int gsm_tx(struct gsm_leg *gl, enum mncc_msg_type type);
 int gsm_tx_msg(struct gsm_leg *gl, struct mncc_msg *msg);
-int gsm_tx_setup_req(struct gsm_leg *gl, const struct call_parties *parties, const char *sdp, struct cause *why);
-void gsm_setup_parties(struct call_parties *parties, const struct mncc_msg *setup);
-void gsm_number_from_mncc(struct number *n, const struct mncc_number *m);
 void gsm_leg_end(struct gsm_leg *gl, const struct cause *cause);
 void gsm_leg_release(struct gsm_leg *gl, const struct cause *cause);
+
+/* gsm_parties.c */
+void gsm_setup_parties(const struct gsm_kind *kind, struct call_parties *parties, const struct mncc_msg *setup);
+void gsm_number_from_mncc(struct number *n, const struct mncc_number *m);
+int gsm_tx_setup_req(struct gsm_leg *gl, const struct call_parties *parties, const char *sdp, struct cause *why);
+void gsm_tx_setup_rsp(struct gsm_leg *gl, const struct number *connected);
 
 /* gsm_leg_fsm.c */
 extern struct osmo_fsm gsm_leg_fsm;

@@ -35,6 +35,14 @@ static void emergency_called(struct sip_leg_invite *li, const struct sip_peer_cf
 		OSMO_STRLCPY_ARRAY(li->called, EMERGENCY_NUMBER);
 }
 
+/* Who has no number is told by what is known of him, so that he can be called back or found (3GPP TS 22.101 10.1). */
+static void emergency_calling(struct sip_leg_invite *li, const struct call_parties *p)
+{
+	if (!li->calling[0])
+		OSMO_STRLCPY_ARRAY(li->calling, p->imsi[0] ? p->imsi : p->imei);
+	li->inv.asserted_user = li->calling[0] ? li->calling : NULL;
+}
+
 /* P-Access-Network-Info of a GSM phone (RFC 7315 5.4) */
 static const char *access_info(char *buf, size_t len, const char *cell)
 {
@@ -67,11 +75,14 @@ void sip_leg_invite_from_setup(struct sip_leg_invite *li, const struct leg_setup
 	dial_string(li->called, sizeof(li->called), &p->called);
 	dial_string(li->calling, sizeof(li->calling), &p->calling);
 	dial_string(li->diverting, sizeof(li->diverting), &p->redirecting);
-	if (p->emergency)
+	if (p->emergency) {
 		emergency_called(li, &peer->cfg);
+		emergency_calling(li, p);
+	}
 }
 
-/* A name, or more digits than a number has, is no number that a phone could show: half of it would be somebody else's */
+/* A name, or more digits than a number has, is no number that a phone could show: half of it would be somebody else's
+ */
 static void read_number(struct number *n, const char *user, const char *what)
 {
 	if (number_from_dial_string(n, user) == 0)

@@ -65,10 +65,15 @@ static const struct rate_ctr_group_desc ctr_group_desc = {
 void mncc_link_trace(enum wire_dir dir, const void *data, size_t len)
 {
 	struct wire_msg msg;
+	uint32_t type;
 
 	if (!wire_trace_hook)
 		return;
 	msg = (struct wire_msg){ .proto = WIRE_MNCC, .dir = dir, .data = data, .len = len };
+	if (len >= sizeof(type)) {
+		memcpy(&type, data, sizeof(type));
+		msg.name = get_value_string_or_null(mncc_msg_type_names, type);
+	}
 	wire_trace(&msg);
 }
 
@@ -167,7 +172,7 @@ static void rx_setup_ind(struct mncc_link *link, const struct mncc_msg *msg)
 	if (link->refusing) {
 		LOG_LINK(link, LOGL_INFO, "callref 0x%x: call refused, we are stopping\n", msg->callref);
 		refuse_call(link, msg->callref, CAUSE_TEMP_FAILURE);
-	} else if (!mncc_link_accepts_calls(link)) {
+	} else if (!mncc_link_accepts_calls(link) && !msg->emergency) {
 		LOG_LINK(link, LOGL_INFO, "callref 0x%x: call refused, %u messages wait for the MSC\n", msg->callref,
 			 link->txq_len);
 		refuse_call(link, msg->callref, CAUSE_CONGESTION);

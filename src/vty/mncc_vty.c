@@ -9,6 +9,7 @@
 #include <osmocom/core/utils.h>
 #include <osmocom/vty/misc.h>
 
+#include <osmocom/sipgw/leg/gsm_leg.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
 
 #include "vty_internal.h"
@@ -37,10 +38,61 @@ DEFUN(cfg_mncc_socket_path, cfg_mncc_socket_path_cmd, "socket-path PATH",
 	return CMD_SUCCESS;
 }
 
+DEFUN(cfg_mncc_hold_notify, cfg_mncc_hold_notify_cmd, "hold-notify (notify|facility|none)",
+      "How a phone is told that the other side holds the call\n"
+      "NOTIFY, user suspended and resumed (default)\nFACILITY, the supplementary service's own way\nNot at all\n")
+{
+	gsm_leg_cfg(vty_gw->gsm_kind)->hold_notify = get_string_value(gsm_hold_notify_names, argv[0]);
+	return CMD_SUCCESS;
+}
+
+VTY_EXPECT(hold_notify_expect, "hold-notify VALUE", "How a phone is told that the other side holds the call\nWay\n",
+	   "notify, facility or none");
+
+/* RFC 7315 5.4: MCC, MNC, location area and cell in hex */
+static bool is_cgi(const char *str)
+{
+	size_t len = strlen(str);
+
+	return (len == 13 || len == 14) && strspn(str, "0123456789abcdefABCDEF") == len &&
+	       strspn(str, "0123456789") >= len - 8;
+}
+
+DEFUN(cfg_mncc_cell_id, cfg_mncc_cell_id_cmd, "cell-id CGI",
+      "Where the phones are, for P-Access-Network-Info: the MSC does not say it\n"
+      "Cell global identity: MCC, MNC, 4 hex digits of location area, 4 of cell\n")
+{
+	if (!is_cgi(argv[0])) {
+		vty_out(vty, "%% Not a cell: '%s'; expected MCC, MNC, location area and cell like 0010100010a2b%s",
+			argv[0], VTY_NEWLINE);
+		return CMD_WARNING;
+	}
+	OSMO_STRLCPY_ARRAY(gsm_leg_cfg(vty_gw->gsm_kind)->cell, argv[0]);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_mncc_no_cell_id, cfg_mncc_no_cell_id_cmd, "no cell-id", NO_STR "Say nothing about where the phones are\n")
+{
+	gsm_leg_cfg(vty_gw->gsm_kind)->cell[0] = '\0';
+	return CMD_SUCCESS;
+}
+
+static void write_gsm(struct vty *vty)
+{
+	const struct gsm_leg_cfg *cfg = gsm_leg_cfg(vty_gw->gsm_kind);
+
+	if (cfg->hold_notify != GSM_HOLD_NOTIFY)
+		vty_out(vty, " hold-notify %s%s", get_value_string(gsm_hold_notify_names, cfg->hold_notify),
+			VTY_NEWLINE);
+	if (*cfg->cell)
+		vty_out(vty, " cell-id %s%s", cfg->cell, VTY_NEWLINE);
+}
+
 static int write_mncc(struct vty *vty)
 {
 	vty_out(vty, "mncc%s", VTY_NEWLINE);
 	vty_out(vty, " socket-path %s%s", mncc_link_path(vty_gw->mncc), VTY_NEWLINE);
+	write_gsm(vty);
 	return 1;
 }
 
@@ -104,4 +156,8 @@ void mncc_vty_init(void)
 	install_element(CONFIG_NODE, &cfg_mncc_cmd);
 	install_node(&mncc_node, write_mncc);
 	install_element(MNCC_NODE, &cfg_mncc_socket_path_cmd);
+	install_element(MNCC_NODE, &cfg_mncc_hold_notify_cmd);
+	install_element(MNCC_NODE, &hold_notify_expect.cmd);
+	install_element(MNCC_NODE, &cfg_mncc_cell_id_cmd);
+	install_element(MNCC_NODE, &cfg_mncc_no_cell_id_cmd);
 }

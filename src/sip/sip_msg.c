@@ -343,6 +343,8 @@ static const char *read_body(struct sip_msg *m, struct sip_arena *arena, struct 
 	const struct sip_line *line = sip_scan_find(m->scan, SIP_HDR_CONTENT_LENGTH);
 	uint32_t len = is_stream ? 0 : rest.len;
 
+	if (is_stream && !line)
+		return "Missing Content-Length";
 	if (line && !sip_parse_u32(sip_line_str(line), INT32_MAX, &len))
 		return "Malformed Content-Length";
 	if (len > rest.len)

@@ -145,10 +145,11 @@ enum sip_stream_item sip_stream_get(void *ctx, struct sip_stream *s, const uint8
 		return SIP_STREAM_BAD;
 	if (!s->need && !s->scanned && skip_crlf(s))
 		return SIP_STREAM_CRLF;
-	if (!s->left)
+	/* a CR alone may be half a line end */
+	if (!s->left || (!s->need && !s->scanned && s->pos[0] == '\r'))
 		return keep(ctx, s);
 	/* binary: no need to wait for more of that */
-	if (s->pos[0] != '\r' && (s->pos[0] <= ' ' || s->pos[0] >= 0x7f))
+	if (s->pos[0] <= ' ' || s->pos[0] >= 0x7f)
 		return give(s, SIP_STREAM_BAD, s->left, msg, len);
 	if (!s->need) {
 		head = head_len(s);

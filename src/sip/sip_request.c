@@ -69,6 +69,23 @@ static struct sip_auth *auth_of(const struct sip_request *req)
 
 /* ---- writing it anew ---- */
 
+/* A message of our own into lines, and its first line into method and URI: the guard does that for messages of others */
+static void cut_lines(struct sip_scan *scan, const char *data, size_t len)
+{
+	const char *sp, *end;
+
+	sip_scan_head(scan, data, len);
+	end = scan->first.s + scan->first.len;
+	sp = memchr(scan->first.s, ' ', scan->first.len);
+	if (!sp)
+		return;
+	scan->method = (struct sip_str){ scan->first.s, sp - scan->first.s };
+	scan->uri = (struct sip_str){ sp + 1, 0 };
+	sp = memchr(sp + 1, ' ', end - sp - 1);
+	if (sp)
+		scan->uri.len = sp - scan->uri.s;
+}
+
 /*! What the next try is made of. */
 struct anew {
 	const char *data;
@@ -293,7 +310,7 @@ static int again(struct sip_request *req, const struct sip_retry *how)
 	if (!anew.data || !req->ua || !req->ua->trxs)
 		return -EINVAL;
 	to = how->to ? *how->to : *sip_request_flow(req);
-	sip_scan_head(&scan, anew.data, anew.len);
+	cut_lines(&scan, anew.data, anew.len);
 	credentials_for(req, &scan, how->uri, credentials, sizeof(credentials));
 	anew.credentials = credentials;
 	anew.cseq = next_cseq(req, &scan, how->keep_cseq);
@@ -384,7 +401,7 @@ static int add_credentials(struct sip_request *req, struct sip_tx *tx, int len)
 	if (!auth_of(req) || !sip_auth_is_known(auth_of(req)) || len > (int)sizeof(scratch))
 		return len;
 	memcpy(scratch, tx->w.buf, len);
-	sip_scan_head(&scan, scratch, len);
+	cut_lines(&scan, scratch, len);
 	credentials_for(req, &scan, NULL, credentials, sizeof(credentials));
 	if (!credentials[0])
 		return len;

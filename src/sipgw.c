@@ -23,6 +23,7 @@
 #include <osmocom/sipgw/mncc/mncc_link.h>
 #include <osmocom/sipgw/obs/cdr.h>
 #include <osmocom/sipgw/sip/sip_msg.h>
+#include <osmocom/sipgw/sip/sip_reg.h>
 #include <osmocom/sipgw/sip/sip_ua.h>
 
 /* How often a stop looks whether everything has come to its end. */
@@ -238,6 +239,7 @@ void sipgw_stop(struct sipgw *gw)
 	gw->stop_by.tv_sec += SIPGW_STOP_MS / 1000;
 	mncc_link_refuse_calls(gw->mncc, true);
 	calls_stop(gw->calls, &cause);
+	sip_regs_stop(gw->ua);
 	timer_start_ms(&gw->stop_timer, 0);
 }
 

@@ -22,6 +22,8 @@
 #include <osmocom/sipgw/base/timers.h>
 #include <osmocom/sipgw/base/token.h>
 
+#include <osmocom/sipgw/sip/sip_reg.h>
+
 #include "sip_internal.h"
 #include "sip_target.h"
 
@@ -102,6 +104,7 @@ void sip_health_update_peer(struct sip_peer *peer)
 		     peer->n_targets);
 	} else if (peer->n_targets) {
 		LOGP(DSIP, LOGL_NOTICE, "SIP peer %s is up again\n", peer->name);
+		sip_reg_kick(peer); /* it may have forgotten us */
 	}
 }
 

@@ -110,8 +110,10 @@ static void resolved(struct sip_peer *peer, const struct sip_resolution *res)
 
 	peer->resolve_why = NULL;
 	peer->resolve_wait_ms = 0;
-	if (sip_targets_set(peer, res->addrs, res->n) || again)
+	if (sip_targets_set(peer, res->addrs, res->n) || again) {
 		log_addrs(peer);
+		sip_reg_kick(peer);
+	}
 	timer_start_ms(&peer->resolve_timer, jitter(ms));
 }
 
@@ -278,6 +280,7 @@ int sip_peer_apply(struct sip_peer *peer)
 		return 0;
 	if (parse_ip(&addr, &peer->cfg)) {
 		sip_targets_set(peer, &addr, 1);
+		sip_reg_kick(peer);
 		return 0;
 	}
 	if (!sip_peer_is_host_name(peer->cfg.remote_host))

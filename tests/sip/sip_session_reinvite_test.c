@@ -131,9 +131,9 @@ static void test_theirs(void)
 	OSMO_STRLCPY_ARRAY(call.invite_branch, call.branch);
 	call.invite_cseq = call.cseq;
 	fake_call_ack_failure(&call);
-	fake_call_invite(&call, "Require: 100rel\r\n", PBX_SDP);
+	fake_call_invite(&call, "Require: 100rel, 199\r\n", PBX_SDP);
 	fake_sip_expect(stage.pbx, "420 INVITE");
-	EXPECT(strcmp(fake_sip_header(stage.pbx, "Unsupported"), "100rel") == 0);
+	EXPECT(strcmp(fake_sip_header(stage.pbx, "Unsupported"), "199") == 0);
 	fake_call_ack_failure(&call);
 
 	btw("old ones again and again: 500, and one line in the log");

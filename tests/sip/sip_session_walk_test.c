@@ -196,7 +196,7 @@ static void peer_responds(void)
 
 static void peer_step(void)
 {
-	static const char *const methods[] = { "BYE", "INFO", "OPTIONS", "UPDATE", "INVITE", "ACK", "REFER" };
+	static const char *const methods[] = { "BYE", "INFO", "OPTIONS", "UPDATE", "INVITE", "ACK", "REFER", "PRACK" };
 	struct fake_call *c = &calls[dice(N_CALLS)];
 
 	if (dice(2)) {
@@ -213,7 +213,7 @@ static void peer_step(void)
 	switch (dice(6)) {
 	case 0:
 	case 1:
-		fake_call_invite(c, dice(8) ? NULL : "Require: 100rel\r\n", dice(4) ? PBX_SDP : NULL);
+		fake_call_invite(c, dice(8) ? NULL : "Require: 199\r\n", dice(4) ? PBX_SDP : NULL);
 		break;
 	case 2:
 		fake_call_ack(c, dice(2) ? PBX_SDP : NULL);

@@ -375,6 +375,11 @@ static const char *leg_name(const struct leg *leg)
 	return leg ? leg->kind->name : "-";
 }
 
+int call_parties_to_str_buf(char *buf, size_t len, const struct call *call)
+{
+	return parties_to_str_buf(buf, len, call->parties, call->mt);
+}
+
 int call_to_str_buf(char *buf, size_t len, const struct call *call)
 {
 	const char *to = leg_name(call->legs[LEG_B]), *target = call->target ?: "";

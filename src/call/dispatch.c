@@ -38,6 +38,10 @@ static void drain(void *data)
 
 static int dispatch_destructor(struct dispatch *d)
 {
+	struct dispatch_observer *obs, *next;
+
+	llist_for_each_entry_safe (obs, next, &d->observers, entry)
+		llist_del_init(&obs->entry);
 	turn_cancel(&d->task);
 	return 0;
 }
@@ -158,9 +162,15 @@ static void deliver(struct dispatch *d, const struct dispatch_item *item)
 	bool delivered;
 
 	log_item(item);
+	llist_for_each_entry (obs, &d->observers, entry) {
+		if (obs->coming)
+			obs->coming(obs->data, item);
+	}
 	delivered = d->sink.deliver(d->sink.data, item);
-	llist_for_each_entry_safe (obs, next, &d->observers, entry)
-		obs->seen(obs->data, item, delivered);
+	llist_for_each_entry_safe (obs, next, &d->observers, entry) {
+		if (obs->seen)
+			obs->seen(obs->data, item, delivered);
+	}
 }
 
 unsigned int dispatch_drain(struct dispatch *d, unsigned int budget)

@@ -126,6 +126,8 @@ struct call *call_begin(struct calls *calls, struct leg *leg, const struct call_
 const char *call_state_name(const struct call *call);
 /*! One line for the operator: id, state, who calls whom, by which kinds of legs. Returns like snprintf. */
 int call_to_str_buf(char *buf, size_t len, const struct call *call);
+/*! Who calls whom, "1001 -> +4930123 (emergency)". Returns like snprintf. */
+int call_parties_to_str_buf(char *buf, size_t len, const struct call *call);
 /*! End a call on the operator's behalf. Both legs are told \a cause; nothing happens if it is ending already. */
 void call_release(struct call *call, const struct cause *cause);
 

@@ -44,7 +44,8 @@ struct dispatch_sink {
 /*! Somebody who watches (CDR, metrics, ladder). Must not change anything or send. */
 struct dispatch_observer {
 	struct llist_head entry;
-	void (*seen)(void *data, const struct dispatch_item *item, bool delivered);
+	void (*coming)(void *data, const struct dispatch_item *item); /*!< is about to be delivered; may be NULL */
+	void (*seen)(void *data, const struct dispatch_item *item, bool delivered); /*!< was; may be NULL */
 	void *data;
 };
 

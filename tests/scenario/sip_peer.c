@@ -148,7 +148,7 @@ static void say_request(const char *method, const struct sip_words *w, const cha
 
 void sip_peer_say(const char *what, const struct sip_words *w)
 {
-	char extra[256] = "";
+	char extra[512] = "";
 
 	if (!peer.sip->hasty)
 		pump();
@@ -156,6 +156,8 @@ void sip_peer_say(const char *what, const struct sip_words *w)
 		begin_call(w);
 	if (w->reason)
 		snprintf(extra, sizeof(extra), "Reason: %s\r\n", w->reason);
+	if (w->headers)
+		osmo_strlcpy(extra + strlen(extra), w->headers, sizeof(extra) - strlen(extra));
 	tell("    SIP > %s", what);
 	if (w->to)
 		tell(" to %s from %s", w->to, w->from);

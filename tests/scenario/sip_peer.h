@@ -14,6 +14,7 @@ struct sip_words {
 	const char *to, *from;	/*!< user parts, INVITE that begins a call */
 	const char *sdp;	/*!< whole; see SDP_FR and its like */
 	const char *reason;	/*!< value of a Reason header */
+	const char *headers;	/*!< more lines, each with its CRLF */
 	const char *type, *body; /*!< INFO */
 };
 

@@ -226,7 +226,8 @@ static void test_listen(void)
 	EXPECT(sip_transport_listen(all, SIP_TP_UDP, &b) == -EADDRINUSE);
 	b = addr("203.0.113.77", 5060);
 	EXPECT(sip_transport_listen(all, SIP_TP_UDP, &b) == -EADDRNOTAVAIL);
-	EXPECT(sip_transport_listen(all, SIP_TP_TLS, &b) == -EPROTONOSUPPORT);
+	EXPECT(sip_transport_listen(all, SIP_TP_TCP, &b) == -EADDRNOTAVAIL);
+	EXPECT(sip_transport_listen(all, SIP_TP_TLS + 1, &b) == -EPROTONOSUPPORT);
 	b = (struct osmo_sockaddr){ .u.sa.sa_family = AF_UNIX };
 	EXPECT(sip_transport_listen(all, SIP_TP_UDP, &b) == -EAFNOSUPPORT);
 

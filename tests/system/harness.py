@@ -398,16 +398,23 @@ smpp
 			argv.append("%s:%d" % remote)
 		return Process(self, name, argv)
 
-	def kamailio(self, ip=PROXY_IP, pbx=(PEER_IP, 5060)):
-		"""A proxy between the gateway and the PBX, which stays in the dialogs (Record-Route)."""
+	def kamailio(self, ip=PROXY_IP, pbx=(PEER_IP, 5060), transport="udp", tls=None):
+		"""A proxy between the gateway and the PBX, which stays in the dialogs (Record-Route). It talks to the gateway over `transport'; `tls' is
+		(certificate, key, authorities)."""
+		more = "disable_tcp=yes\n" if transport == "udp" else "tcp_children=1\ntcp_source_ipv4=%s\n" % ip
+		gw_port = 5061 if transport == "tls" else 5060
+		if transport != "udp":
+			more += "listen=%s:%s:%d\n" % (transport, ip, gw_port)
+		if transport == "tls":
+			more += 'enable_tls=yes\nloadmodule "tls.so"\nmodparam("tls", "tls_method", "TLSv1.2+")\n'
+			more += "".join('modparam("tls", "%s", "%s")\n' % m for m in zip(("certificate", "private_key", "ca_list"), tls))
 		cfg = self.path("kamailio.cfg")
 		with open(cfg, "w") as f:
 			f.write("""#!KAMAILIO
 debug=2
 log_stderror=yes
 children=1
-disable_tcp=yes
-listen=udp:{ip}:5060
+{more}listen=udp:{ip}:5060
 loadmodule "pv.so"
 loadmodule "sl.so"
 loadmodule "tm.so"
@@ -425,18 +432,18 @@ request_route {{
 	}}
 	t_check_trans();
 	if (is_method("INVITE")) record_route();
-	if ($si == "{gw}") $du = "sip:{pbx[0]}:{pbx[1]}"; else $du = "sip:{gw}:5060";
+	if ($si == "{gw}") $du = "sip:{pbx[0]}:{pbx[1]}"; else $du = "sip:{gw}:{gw_port};transport={transport}";
 	t_relay();
 }}
-""".format(ip=ip, gw=GW_IP, pbx=pbx))
+""".format(ip=ip, gw=GW_IP, pbx=pbx, more=more, gw_port=gw_port, transport=transport))
 		p = Process(self, "kamailio", ["kamailio", "-DD", "-f", cfg, "-P", self.path("kamailio.pid"), "-m", "32", "-M", "4",
 					       "-w", self.dir, "-Y", self.dir])
 		wait_for(lambda: udp_in_use(ip, 5060) or not p.alive(), "kamailio")
 		expect(p.alive(), "kamailio does not start:\n" + p.output()[-1000:])
 		return p
 
-	def baresip(self, user="5552222", answer="auto"):
-		return Baresip(self, user, answer)
+	def baresip(self, user="5552222", answer="auto", transport="udp"):
+		return Baresip(self, user, answer, transport)
 
 
 class Baresip:
@@ -445,7 +452,7 @@ class Baresip:
 	# It binds its RTP sockets to no address, so what it sends comes from the address that the kernel takes: 127.0.0.1.
 	ADDR = ("127.0.0.1", 15060)
 
-	def __init__(self, bench, user, answer):
+	def __init__(self, bench, user, answer, transport="udp"):
 		ip, port = self.ADDR
 		self.tone = bench.path("tone.wav")
 		write_tone(self.tone)
@@ -465,7 +472,7 @@ module ctrl_tcp.so
 ctrl_tcp_listen {ip}:4444
 """.format(ip=ip, port=port, tone=self.tone, mods=self.module_path()))
 		with open(os.path.join(home, "accounts"), "w") as f:
-			f.write("<sip:%s@%s:%d>;regint=0;answermode=%s;audio_codecs=gsm\n" % (user, ip, port, answer))
+			f.write("<sip:%s@%s:%d;transport=%s>;regint=0;answermode=%s;audio_codecs=gsm\n" % (user, ip, port, transport, answer))
 		open(os.path.join(home, "contacts"), "w").close()
 		self.process = Process(bench, "baresip", ["baresip", "-f", home])
 		self.process.wait_output("baresip is ready")

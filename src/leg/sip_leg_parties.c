@@ -13,7 +13,7 @@
 /* An emergency call that comes without a number, in a network that gives it none */
 #define EMERGENCY_NUMBER "112"
 
-#define EMERGENCY_URN	 "urn:service:sos" /* RFC 5031 4.2 */
+#define EMERGENCY_URN "urn:service:sos" /* RFC 5031 4.2 */
 
 enum { USER_PROVIDED = 0, NETWORK_PROVIDED = 3 }; /* screening, TS 24.008 table 10.5.120 */
 

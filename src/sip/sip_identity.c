@@ -1,9 +1,9 @@
 /* Identities in SIP: who is believed to say what, and who is told what.
  *
- * An identity that somebody else has asserted counts if the peer is trusted (RFC 3325 5); from others only From is read,
- * which is what the caller says about himself. To others only From is written, and of a caller who does not want to be
- * shown nothing at all; a trusted peer gets the identity with Privacy: id (RFC 3323 4.2). P-Preferred-Identity is the
- * wish of a subscriber towards his provider and needs no trust of ours, unless it is to be kept private. */
+ * An identity that somebody else has asserted counts if the peer is trusted (RFC 3325 5); from others only From is
+ * read, which is what the caller says about himself. To others only From is written, and of a caller who does not want
+ * to be shown nothing at all; a trusted peer gets the identity with Privacy: id (RFC 3323 4.2). P-Preferred-Identity is
+ * the wish of a subscriber towards his provider and needs no trust of ours, unless it is to be kept private. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -125,7 +125,8 @@ static struct sip_str params_of(struct sip_str value)
 	return (struct sip_str){ value.s + value.len, 0 };
 }
 
-/* Value number \a idx of that header, lines and lists counted together. False: there is no such, or it is no address. */
+/* Value number \a idx of that header, lines and lists counted together. False: there is no such, or it is no address.
+ */
 static bool address_at(const struct sip_msg *msg, const char *header, unsigned int idx, struct sip_name_addr *na,
 		       struct sip_str *params)
 {

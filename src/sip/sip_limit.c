@@ -1,4 +1,5 @@
-/* Limits: how many calls there may be in all, how many with a peer, how many new ones per second; both directions together.
+/* Limits: how many calls there may be in all, how many with a peer, how many new ones per second; both directions
+ * together.
  *
  * The rate is a token bucket: as many calls as its burst may come at once, then one per token. Emergency calls pass and
  * take no token. */

@@ -61,8 +61,7 @@ DEFUN(cfg_peer_emergency, cfg_peer_emergency_cmd, "emergency number [DIGITS]",
 	return set_emergency(vty->index, false, argc ? argv[0] : NULL);
 }
 
-DEFUN(cfg_peer_emergency_urn, cfg_peer_emergency_urn_cmd, "emergency urn",
-      EMERGENCY_STR "urn:service:sos (RFC 5031)\n")
+DEFUN(cfg_peer_emergency_urn, cfg_peer_emergency_urn_cmd, "emergency urn", EMERGENCY_STR "urn:service:sos (RFC 5031)\n")
 {
 	return set_emergency(vty->index, true, NULL);
 }

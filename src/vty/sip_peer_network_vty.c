@@ -11,11 +11,12 @@
 
 #include "vty_internal.h"
 
-#define LOCAL_STR     "Which address of ours to use for this peer; it has to be one of 'sip' / 'bind'\n"
-#define ADVERTISE_STR "What we call ourselves towards this peer (Via, Contact), when our own address means nothing to it\n"
-#define NAT_STR	      "The peer is behind a NAT: requests in a call go where its messages come from, not to its Contact\n"
-#define CALLS_STR     "Limit of calls from and to the peer at a time; emergency calls are not limited\n"
-#define RATE_STR      "Limit of new calls from and to the peer; emergency calls are not limited\n"
+#define LOCAL_STR "Which address of ours to use for this peer; it has to be one of 'sip' / 'bind'\n"
+#define ADVERTISE_STR                                                                                                  \
+	"What we call ourselves towards this peer (Via, Contact), when our own address means nothing to it\n"
+#define NAT_STR	  "The peer is behind a NAT: requests in a call go where its messages come from, not to its Contact\n"
+#define CALLS_STR "Limit of calls from and to the peer at a time; emergency calls are not limited\n"
+#define RATE_STR  "Limit of new calls from and to the peer; emergency calls are not limited\n"
 
 DEFUN(cfg_peer_local, cfg_peer_local_cmd, "local-address ADDR", LOCAL_STR "IPv4 or IPv6 address\n")
 {
@@ -106,7 +107,8 @@ DEFUN(cfg_peer_no_rate, cfg_peer_no_rate_cmd, "no max-calls-per-second", NO_STR 
 	return CMD_SUCCESS;
 }
 
-VTY_EXPECT(advertise_expect, "advertise ADDR VALUE", ADVERTISE_STR "Address or domain name\nPort\n", "a port, 1 to 65535");
+VTY_EXPECT(advertise_expect, "advertise ADDR VALUE", ADVERTISE_STR "Address or domain name\nPort\n",
+	   "a port, 1 to 65535");
 VTY_EXPECT(max_calls_expect, "max-calls VALUE", CALLS_STR "Calls\n", "a number of calls, 1 to 1000000");
 VTY_EXPECT(rate_expect, "max-calls-per-second VALUE", RATE_STR "Calls per second\n", "calls per second, 1 to 10000");
 

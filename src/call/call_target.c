@@ -30,7 +30,7 @@ struct call_attempt {
 	uint8_t n_redirects;
 	bool rang;	  /* leg A has heard of a called side: the time limit goes on */
 	char *offer;	  /* of the SETUP */
-	uint64_t *called; /* hashes of whom redirections led to, for loops; NULL: none did */
+	uint64_t *called; /* hashes of those who redirected, for loops; NULL: none did */
 };
 
 static struct call_attempt *attempt_alloc(struct call *call, const struct leg_setup *setup)
@@ -215,15 +215,24 @@ static uint64_t identity(const struct number *n, const char *target)
 	return token_hash_add(hash, target, strlen(target) + 1);
 }
 
-static bool was_called(struct call_attempt *at, uint64_t who)
+static bool was_called(const struct call_attempt *at, uint64_t who)
 {
 	unsigned int i;
 
-	for (i = 0; i < at->n_redirects; i++) {
+	for (i = 0; i < at->n_redirects + 1; i++) {
 		if (at->called[i] == who)
 			return true;
 	}
 	return false;
+}
+
+/* Remember who was called and redirects now. */
+static void note_called(struct call *call, const struct number *n, const char *target)
+{
+	struct call_attempt *at = call->attempt;
+
+	at->called = at->called ?: talloc_zero_array(at, uint64_t, ROUTE_MAX_REDIRECTS_LIMIT + 1);
+	at->called[at->n_redirects] = identity(n, target);
 }
 
 /* Who passed the call on is the one who was called first (RFC 5806: the topmost diversion would be the last one; a
@@ -253,13 +262,12 @@ static bool follow(struct call *call, const struct leg_released *end, struct cau
 		LOG_CALL(call, LOGL_INFO, "redirected %u times already, not followed\n", at->n_redirects);
 		return false;
 	}
-	if (was_called(at, who) ||
-	    who == identity(&call->parties->called, end->redirect_target[0] ? call->target : "")) {
+	note_called(call, &call->parties->called, end->redirect_target[0] ? call->target : "");
+	if (was_called(at, who)) {
 		*why = cause_make(CAUSE_EXCHANGE_ROUTING_ERROR, "redirected in a circle");
 		return false;
 	}
-	at->called = at->called ?: talloc_zero_array(at, uint64_t, ROUTE_MAX_REDIRECTS_LIMIT);
-	at->called[at->n_redirects++] = who;
+	at->n_redirects++;
 	call_count(call, CALLS_CTR_REDIRECTED);
 	note_redirecting(call);
 	call->parties->called = called;

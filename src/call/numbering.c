@@ -25,7 +25,7 @@ const struct value_string number_party_names[] = { { NUMBER_CALLED, "called" },
 const struct value_string number_type_names[] = {
 	{ NUMBER_UNKNOWN, "unknown" },	 { NUMBER_INTERNATIONAL, "international" },
 	{ NUMBER_NATIONAL, "national" }, { NUMBER_NETWORK, "network" },
-	{ NUMBER_SHORT, "subscriber" },	 {}
+	{ NUMBER_SHORT, "short" },	 {}
 };
 
 void numbering_init(struct numbering *num)
@@ -64,6 +64,8 @@ static int normalise_unknown(const struct numbering *num, struct number *n)
 {
 	const char *rest = after(n->digits, num->international_prefix);
 
+	if (!strcmp(n->digits, num->international_prefix))
+		return 0;
 	if (rest)
 		return set_international(n, "", rest);
 	rest = after(n->digits, num->national_prefix);
@@ -83,7 +85,7 @@ int numbering_normalise(const struct numbering *num, struct number *n)
 		return normalise_unknown(num, n);
 	case NUMBER_NATIONAL: /* some phones send the prefix along */
 		return set_international(n, num->country_code, after(n->digits, num->national_prefix) ?: n->digits);
-	default: /* of the network, of the subscriber's area, or abbreviated: only they know */
+	default: /* of the network, or a short code: only they know */
 		return 0;
 	}
 }

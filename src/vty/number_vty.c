@@ -102,7 +102,7 @@ static bool take_actions(struct vty *vty, struct number_rule *rule, int argc, co
 			continue;
 		vty_out(vty, "%% Not understood: '%s %s'; expected strip NUMBER, prepend DIGITS,%s", argv[i],
 			i + 1 < argc ? argv[i + 1] : "", VTY_NEWLINE);
-		vty_out(vty, "%%   ton unknown|international|national|network|subscriber%s", VTY_NEWLINE);
+		vty_out(vty, "%%   ton unknown|international|national|network|short%s", VTY_NEWLINE);
 		return false;
 	}
 	return true;

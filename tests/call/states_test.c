@@ -26,6 +26,12 @@ static size_t blocks_at_rest;
 static struct call *call;
 static uint32_t call_id;
 
+/* In place of a media kind, where there is none */
+enum released_how {
+	HOW_WAY_FAILED = 100,
+	HOW_REDIRECTED,
+};
+
 static const char *const state_names[] = { "IDLE",	 "ROUTING", "CALLING",	"ALERTING",
 					   "CONNECTING", "TALKING", "RELEASING" };
 #define N_STATES ARRAY_SIZE(state_names)
@@ -66,8 +72,13 @@ static void post(enum leg_side side, enum leg_event_type type, enum leg_media_ki
 	case LEG_EV_DTMF:
 		ev.dtmf = (struct leg_dtmf){ .key = '1', .start = true };
 		break;
+	case LEG_EV_DTMF_RESULT:
+		ev.dtmf = (struct leg_dtmf){ .key = '1', .accepted = true };
+		break;
 	case LEG_EV_RELEASED:
-		ev.released.cause = CAUSE(16);
+		ev.released = (struct leg_released){ .cause = CAUSE(16), .way_failed = (int)kind == HOW_WAY_FAILED };
+		if ((int)kind == HOW_REDIRECTED)
+			OSMO_STRLCPY_ARRAY(ev.released.redirect.digits, "5553333");
 		break;
 	default:
 		ev.media = media;
@@ -185,7 +196,10 @@ static const struct stimulus stimuli[] = {
 	{ LEG_EV_RESUMED, LEG_MEDIA_NONE, "RESUMED" },
 	{ LEG_EV_RESUMED, LEG_MEDIA_OFFER, "RESUMED{offer}" },
 	{ LEG_EV_DTMF, LEG_MEDIA_NONE, "DTMF" },
+	{ LEG_EV_DTMF_RESULT, LEG_MEDIA_NONE, "DTMF_RESULT" },
 	{ LEG_EV_RELEASED, LEG_MEDIA_NONE, "RELEASED" },
+	{ LEG_EV_RELEASED, (enum leg_media_kind)HOW_WAY_FAILED, "RELEASED{way}" },
+	{ LEG_EV_RELEASED, (enum leg_media_kind)HOW_REDIRECTED, "RELEASED{redirect}" },
 };
 
 /* Post one event in one state and say what it led to. */

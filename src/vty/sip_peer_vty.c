@@ -22,10 +22,12 @@
 
 /* What else there is to set about a peer, one file each */
 static const struct sip_peer_vty_part *const parts[] = {
+	&sip_peer_vty_auth,
 	&sip_peer_vty_health,
 	&sip_peer_vty_network,
 	&sip_peer_vty_identity,
 	&sip_peer_vty_media,
+	&sip_peer_vty_dialog,
 	&sip_peer_vty_numbers,
 	&sip_peer_vty_tls,
 };
@@ -218,7 +220,7 @@ static void show_advice(struct vty *vty, const struct sip_peer *peer)
 			VTY_NEWLINE);
 	else if (peer->last_status == 401 || peer->last_status == 407 || peer->last_status == 403)
 		vty_out(vty,
-			"  To do: the peer wants to know who we are; let it trust our address (no password is sent).%s",
+			"  To do: the peer refuses us: check 'auth user', or let it trust our address.%s",
 			VTY_NEWLINE);
 }
 

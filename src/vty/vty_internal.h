@@ -49,9 +49,11 @@ struct sip_peer_vty_part {
 	void (*show)(struct vty *vty, const struct sip_peer *peer); /* lines of "show sip peer NAME", indented by two */
 };
 
+extern const struct sip_peer_vty_part sip_peer_vty_auth;
 extern const struct sip_peer_vty_part sip_peer_vty_health;
 extern const struct sip_peer_vty_part sip_peer_vty_identity;
 extern const struct sip_peer_vty_part sip_peer_vty_media;
+extern const struct sip_peer_vty_part sip_peer_vty_dialog;
 extern const struct sip_peer_vty_part sip_peer_vty_numbers; /* number_vty.c */
 extern const struct sip_peer_vty_part sip_peer_vty_tls;
 extern const struct sip_peer_vty_part sip_peer_vty_network;

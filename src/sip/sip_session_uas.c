@@ -300,6 +300,18 @@ void sip_uas_rx_ack(struct sip_session *s, const struct sip_msg *ack)
 		sip_session_tell(s, acked, &info);
 }
 
+/* A re-INVITE tells that our 2xx arrived and only the ACK is late or lost (RFC 5407 3.1.4). */
+static void acked_by_reinvite(struct sip_session *s)
+{
+	static const struct sip_session_info nothing;
+
+	if (s->in->trx)
+		sip_trx_acked(s->in->trx);
+	sip_uas_free(s);
+	if (is_first(s))
+		osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_ACK, (void *)&nothing);
+}
+
 /*! Their re-INVITE; its CSeq and extensions are fine. */
 void sip_uas_rx_reinvite(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx, const struct sip_msg *req)
 {
@@ -307,7 +319,11 @@ void sip_uas_rx_reinvite(struct sip_session *s, struct sip_dialog *dlg, struct s
 	const char *same;
 	char retry[32];
 
-	if ((s->out && s->out->req) || (s->update && s->update->req && s->update->sdp[0]) || s->late_cseq) {
+	if (s->in && s->in->answered && !s->in->wants_offer)
+		acked_by_reinvite(s);
+	if (s->in && s->in->answered) { /* our offer waits for its answer in the ACK (RFC 5407 3.1.5) */
+		sip_tx_respond(trx, req, 491, NULL, NULL);
+	} else if ((s->out && s->out->req) || (s->update && s->update->req && s->update->sdp[0]) || s->late_cseq) {
 		sip_tx_respond(trx, req, 491, NULL, NULL);
 	} else if (s->in || s->update_in) {
 		snprintf(retry, sizeof(retry), "Retry-After: %u\r\n", token_u32() % 11);

@@ -83,13 +83,18 @@ static void test_theirs(void)
 	btw("the 200 is repeated until the ACK");
 	pass_ms(500);
 	fake_sip_expect(stage.pbx, "200 INVITE");
-	btw("another one before the ACK: too early");
+	fake_call_ack(&call, NULL);
+	btw("another one before the first is answered: too early");
+	fake_call_invite(&call, NULL, PBX_SDP);
+	fake_sip_expect(stage.pbx, "100 INVITE");
 	{
 		struct fake_call early = call;
 		fake_call_invite(&early, NULL, PBX_SDP);
 		fake_sip_expect(stage.pbx, "500 INVITE");
 		EXPECT(fake_sip_header(stage.pbx, "Retry-After"));
 		fake_call_ack_failure(&early);
+		EXPECT(sip_session_reply(stage.s, 200, PHONE_SDP) == 0);
+		fake_sip_expect(stage.pbx, "200 INVITE");
 		fake_call_ack(&call, NULL);
 		call.cseq = early.cseq;
 	}

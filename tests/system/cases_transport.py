@@ -100,7 +100,7 @@ def tls_wrong_name(b):
 	proxy, gw = ca.cert("proxy", "DNS:proxy.example"), ca.cert("gw", "DNS:gw.example")
 	b.mgw()
 	b.kamailio(transport="tls", tls=proxy + (ca.file,))
-	b.gateway(peer=(PROXY_IP, 5061), extra=tls_config(ca, gw, name="pbx.example"))
+	b.gateway(peer=(PROXY_IP, 5061), extra=tls_config(ca, gw, name="pbx.example") + "timer sip X28 200\ntimer sip X27 300\n")
 	b.sipp("pbx", sipp.ANSWERS)
 	start = time.monotonic()
 	expect_totals(totals(b, b.msc("--mo", 1)), answered=0, failed=1)
@@ -112,7 +112,7 @@ def tls_wrong_name(b):
 	expect(counter(b, "tls:failed") >= 2, "not counted")
 	os.replace(ca.file, other.file)
 	b.gw.p.send_signal(signal.SIGHUP)
-	time.sleep(0.5)
+	time.sleep(1)
 	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1, name="third")), answered=1)
 	finish(b)
 

@@ -27,12 +27,12 @@ struct sip_session_timer {
 	struct sip_session *s;
 	struct osmo_timer_list timer;
 	uint32_t expires_s;
-	uint32_t min_se_s;  /*!< the largest that the peer has asked for */
-	uint32_t left_ms;   /*!< to the end, from when the timer was started */
-	uint32_t step_ms;   /*!< it was started for */
+	uint32_t min_se_s; /*!< the largest that the peer has asked for */
+	uint32_t left_ms;  /*!< to the end, from when the timer was started */
+	uint32_t step_ms;  /*!< it was started for */
 	bool we_refresh;
-	uint64_t heard;	    /*!< hash of the description the peer said last, 0: none */
-	char *said;	    /*!< ours */
+	uint64_t heard; /*!< hash of the description the peer said last, 0: none */
+	char *said;	/*!< ours */
 };
 
 /* ---- headers ---- */
@@ -191,7 +191,8 @@ void sip_timer_write_request(const struct sip_session *s, struct sip_tx *tx)
 	}
 }
 
-/*! A 2xx to an INVITE or UPDATE of ours, that had \a said as description (NULL: none, or our answer is still to come). */
+/*! A 2xx to an INVITE or UPDATE of ours, that had \a said as description (NULL: none, or our answer is still to come).
+ */
 void sip_timer_rx_2xx(struct sip_session *s, const struct sip_msg *resp, const char *said)
 {
 	struct interval iv;
@@ -217,7 +218,8 @@ void sip_timer_rx_422(struct sip_session *s, const struct sip_msg *resp)
 		s->timer->expires_s = iv.s;
 }
 
-/*! The header lines of an INVITE to be sent again after a 422 (section 7.3), in \a buf. False: it says nothing usable. */
+/*! The header lines of an INVITE to be sent again after a 422 (section 7.3), in \a buf. False: it says nothing usable.
+ */
 bool sip_timer_lines_after_422(char *buf, size_t len, const struct sip_msg *resp)
 {
 	struct interval iv;

@@ -25,10 +25,6 @@
 #include "sip_request.h"
 #include "sip_target.h"
 
-const struct value_string sip_use_names[] = {
-	{ SIP_USE_OFF, "off" }, { SIP_USE_SUPPORTED, "supported" }, { SIP_USE_REQUIRED, "required" }, {}
-};
-
 const struct value_string sip_dtmf_mode_names[] = {
 	{ SIP_DTMF_INFO_RELAY, "info" }, { SIP_DTMF_INFO, "info-dtmf" }, { SIP_DTMF_NONE, "none" }, {}
 };

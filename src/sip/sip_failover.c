@@ -1,7 +1,7 @@
 /* The next address of a peer, for a call that nobody has answered (RFC 3263 4.3).
  *
- * An INVITE that could not be sent, got no response or a 503 goes to a further address of the same peer, before its user
- * hears anything. As long as there is another way, here or at another peer, no response at all is a failure after
+ * An INVITE that could not be sent, got no response or a 503 goes to a further address of the same peer, before its
+ * user hears anything. As long as there is another way, here or at another peer, no response at all is a failure after
  * T_SIP_NEXT instead of timer B. A phone that rang, and every other final response, ends the search.
  *
  * What calls find out about an address is told to sip_health.c. */
@@ -66,7 +66,8 @@ void sip_failover_failed(struct sip_uac_invite *out, const struct sip_request *r
 		sip_health_bad(t, why == SIP_TRX_TIMEOUT ? "does not answer a call" : "cannot be reached");
 }
 
-/*! Does that status say that the way failed, and not the called party? A 500 does not: another way leads to the same. */
+/*! Does that status say that the way failed, and not the called party? A 500 does not: another way leads to the same.
+ */
 bool sip_failover_status(uint16_t status)
 {
 	return status == 502 || status == 503 || status == 504;

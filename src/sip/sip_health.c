@@ -239,8 +239,10 @@ static void timer_cb(void *data)
 void sip_health_good(struct sip_target *t)
 {
 	t->n_bad = 0;
-	if (t->state == SIP_TARGET_UP)
+	if (t->state == SIP_TARGET_UP) {
+		t->why = NULL;
 		return;
+	}
 	if (t->state == SIP_TARGET_DOWN && ++t->n_good < UP_AFTER) {
 		schedule(t);
 		return;

@@ -233,7 +233,7 @@ static const char *why_of(int status)
 	case ARES_ETIMEOUT:
 		return "the name server does not answer";
 	case ARES_ECONNREFUSED:
-		return "there is no name server";
+		return "no name server gives an answer";
 	case ARES_ESERVFAIL:
 		return "the name server says that it has failed";
 	case ARES_EREFUSED:

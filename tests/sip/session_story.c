@@ -26,6 +26,10 @@ static void hear(const char *what, const struct sip_session_info *info)
 		printf(" +SDP");
 	if (info->content_type)
 		printf(" %s: %.*s", info->content_type, (int)strcspn(info->body, "\r\n"), info->body);
+	if (info->way_failed)
+		printf(", the way failed");
+	if (info->redirect_user)
+		printf(", call %s at %s", info->redirect_user, info->redirect_peer ? info->redirect_peer->name : "us");
 	printf("\n");
 	if (stage.hang_up_inside) {
 		stage.hang_up_inside = false;
@@ -79,7 +83,8 @@ static void incoming(struct sip_session *s, struct sip_peer *peer, const struct 
 {
 	static const struct sip_end unknown = { .status = 404, .q850 = 1, .text = "nobody \"here\"" };
 
-	printf("  user: incoming for '%s' from '%s' \"%s\"%s%s\n", inv->called_user, inv->calling_user,
+	if (!stage.silent)
+		printf("  user: incoming for '%s' from '%s' \"%s\"%s%s\n", inv->called_user, inv->calling_user,
 	       inv->calling_name, inv->calling_anonymous ? " anonymous" : "", inv->sdp ? " +SDP" : "");
 	EXPECT(peer == stage.peer && sip_session_peer(s) == peer);
 	if (stage.refuse_incoming) {

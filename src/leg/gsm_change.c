@@ -201,6 +201,15 @@ void gsm_change_tell(struct gsm_leg *gl)
 		gsm_media_post_offer(gl, LEG_EV_MEDIA, GSM_OFFER_CHANGE);
 }
 
+/*! The first word is the one that the MSC said for \a other. */
+void gsm_change_same_media(struct gsm_leg *gl, const struct gsm_leg *other)
+{
+	const struct gsm_media *m = &other->media;
+	struct gsm_msc_media mm = { .addr = m->msc, .codec = m->codec, .pt = m->core_pt };
+
+	take(gl, &mm, "");
+}
+
 /*! MNCC_RTP_CREATE: where the MSC receives, and the codec that was assigned on the radio. */
 void gsm_change_rx_rtp_create(struct gsm_leg *gl, const struct mncc_msg *msg)
 {

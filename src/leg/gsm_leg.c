@@ -69,6 +69,7 @@ void gsm_leg_end(struct gsm_leg *gl, const struct cause *cause)
 		return;
 	gsm_dtmf_key_up(gl);
 	gsm_media_stop(gl);
+	gsm_phone_forget(gl);
 	if (gl->mc.link)
 		mncc_call_detach(&gl->mc);
 	LOG_GSM(gl, LOGL_INFO, "released, cause %u (%s)%s%s\n", cause->value, cause_name(cause->value),
@@ -208,6 +209,7 @@ static const struct mncc_call_ops mncc_ops = { .rx = mncc_rx, .link_down = mncc_
 static int leg_destructor(struct gsm_leg *gl)
 {
 	mgw_endp_release(gl->media.endp);
+	gsm_phone_forget(gl);
 	if (gl->mc.link)
 		mncc_call_detach(&gl->mc);
 	osmo_fsm_inst_free(gl->fi);

@@ -30,11 +30,9 @@
 
 /* The time limit of each state; 0: none, the call has its own */
 static const int state_timers[] = {
-	[GSM_ST_MO_MEDIA] = T_GSM_MEDIA,
-	[GSM_ST_MO_CONNECTING] = T_GSM_CONNECT_ACK,
-	[GSM_ST_MT_PAGING] = T_GSM_PAGING,
-	[GSM_ST_MT_CONFIRMED] = T_GSM_MEDIA,
-	[GSM_ST_RELEASED] = 0,
+	[GSM_ST_MO_MEDIA] = T_GSM_MEDIA,    [GSM_ST_MO_CONNECTING] = T_GSM_CONNECT_ACK,
+	[GSM_ST_MT_PAGING] = T_GSM_PAGING,  [GSM_ST_MT_CONFIRMED] = T_GSM_MEDIA,
+	[GSM_ST_MT_ANSWERED] = T_GSM_MEDIA, [GSM_ST_RELEASED] = 0,
 };
 
 static void state_chg(struct gsm_leg *gl, enum gsm_leg_state state)
@@ -108,7 +106,8 @@ static void st_idle(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 		gl->parties = talloc(gl, struct call_parties);
 		gsm_setup_parties(gsm_kind_of(gl), gl->parties, setup);
 		if (gl->parties->emergency)
-			LOG_GSM(gl, LOGL_NOTICE, "EMERGENCY call, IMSI %s\n", setup->imsi[0] ? setup->imsi : "not known");
+			LOG_GSM(gl, LOGL_NOTICE, "EMERGENCY call, IMSI %s\n",
+				setup->imsi[0] ? setup->imsi : "not known");
 		mode = route_look_ahead(gsm_kind_of(gl)->env.calls, gl->leg.kind, "", gl->parties);
 		gsm_media_init(gl, mode < 0 ? MEDIA_ANCHORED : mode);
 		state_chg(gl, GSM_ST_MO_MEDIA);
@@ -120,7 +119,9 @@ static void st_idle(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 		 * TS 24.008 9.3.8.1). osmo-msc 1.9 has nothing to make a channel of in this case, unless we say it. */
 		if (!(setup->fields & MNCC_FIELD_BEARER_CAP) && gl->parties->emergency)
 			tx_call_proc(gl, true);
+		gsm_phone_is(gl, setup->imsi);
 		gsm_tx(gl, MNCC_MT_RTP_CREATE);
+		gsm_phone_share(gl);
 		return;
 	case GSM_EV_CMD_SETUP:
 		gsm_media_init(gl, cmd->media_mode);
@@ -263,10 +264,13 @@ static void answered(struct gsm_leg *gl)
 	TALLOC_FREE(gl->connected);
 }
 
-static void confirmed(struct gsm_leg *gl)
+static void confirmed(struct gsm_leg *gl, const struct mncc_msg *msg)
 {
+	gsm_phone_is(gl, msg->imsi);
 	state_chg(gl, GSM_ST_MT_CONFIRMED);
-	if (gsm_media_ready(gl)) /* the MSC's media came first */
+	/* the MSC's media came first, or the phone talks to somebody else and it is for its user to take this call or
+	 * not */
+	if (gsm_media_ready(gl) || gsm_phone_other(gl))
 		osmo_timer_del(&gl->fi->timer);
 	leg_post_type(&gl->leg, LEG_EV_PROCEEDING);
 }
@@ -277,9 +281,14 @@ static void setup_cnf(struct gsm_leg *gl, const struct mncc_msg *cnf)
 		gl->connected = talloc_zero(gl, struct number);
 		gsm_number_from_mncc(gl->connected, &cnf->connected);
 	}
-	osmo_fsm_inst_state_chg_keep_timer(gl->fi, GSM_ST_MT_ANSWERED);
+	if (osmo_timer_pending(&gl->fi->timer) || gsm_media_ready(gl))
+		osmo_fsm_inst_state_chg_keep_timer(gl->fi, GSM_ST_MT_ANSWERED);
+	else
+		state_chg(gl, GSM_ST_MT_ANSWERED);
 	if (gsm_media_ready(gl))
 		answered(gl);
+	else
+		gsm_phone_share(gl);
 }
 
 static void st_mt_waiting(struct osmo_fsm_inst *fi, uint32_t event, void *data)
@@ -288,7 +297,7 @@ static void st_mt_waiting(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 
 	/* whatever comes from the phone says that it was found */
 	if (fi->state == GSM_ST_MT_PAGING && event != GSM_EV_MEDIA_READY)
-		confirmed(gl);
+		confirmed(gl, data);
 
 	switch (event) {
 	case GSM_EV_ALERT_IND:

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include <osmocom/core/fsm.h>
+#include <osmocom/core/hashtable.h>
 #include <osmocom/core/logging.h>
 #include <osmocom/core/rate_ctr.h>
 #include <osmocom/core/sockaddr_str.h>
@@ -118,6 +119,7 @@ struct gsm_media {
 	bool telling;			/*!< our offer under way tells it */
 	bool recoded;			/*!< the SIP side has not agreed to codec yet */
 	bool connected;			/*!< the MSC was told where to send */
+	bool shared;			/*!< with another call of the phone (gsm_phone.c) */
 	bool early;			/*!< there is in-band audio before the answer */
 };
 
@@ -128,6 +130,8 @@ struct gsm_leg {
 	struct gsm_media media;
 	struct call_parties *parties;	/*!< MO, until SETUP is posted */
 	struct number *connected;	/*!< who answered, until the other side is told; NULL: not known */
+	struct hlist_node by_phone;
+	uint64_t phone;			/*!< hash of its IMSI, 0: not known */
 	struct gsm_key *key;		/*!< pressed, NULL if none (gsm_dtmf.c) */
 	bool mt;			/*!< to a phone */
 	bool proceeding, alerted;	/*!< MO: CALL_PROC_REQ, ALERT_REQ were sent */
@@ -141,6 +145,7 @@ struct gsm_kind {
 	struct gsm_leg_env env;
 	struct gsm_leg_cfg cfg;
 	struct rate_ctr_group *ctrs;
+	DECLARE_HASHTABLE(by_phone, 12); /*!< struct gsm_leg */
 	struct log_limit media_limit;
 };
 
@@ -212,6 +217,14 @@ void gsm_change_rx_rtp_create(struct gsm_leg *gl, const struct mncc_msg *msg);
 void gsm_change_tell(struct gsm_leg *gl);
 void gsm_change_offer_done(struct gsm_leg *gl, enum gsm_offer what, enum leg_media_kind outcome);
 void gsm_change_forget(struct gsm_leg *gl);
+
+void gsm_change_same_media(struct gsm_leg *gl, const struct gsm_leg *other);
+
+/* gsm_phone.c */
+void gsm_phone_is(struct gsm_leg *gl, const char *imsi);
+void gsm_phone_forget(struct gsm_leg *gl);
+struct gsm_leg *gsm_phone_other(const struct gsm_leg *gl);
+void gsm_phone_share(struct gsm_leg *gl);
 
 /* gsm_remote.c */
 struct gsm_remote {

@@ -92,6 +92,9 @@ static void want_core(struct gsm_leg *gl)
 	struct gsm_media *m = &gl->media;
 	struct mgw_want want = { .mode = MGW_MODE_SENDRECV, .ptime = 20 };
 
+	/* another call of the phone may have the MSC's port now */
+	if (m->phone_holds)
+		want.mode = MGW_MODE_RECVONLY;
 	sdp_codec_to_format(&want.codec, m->codec, gsm_sdp_codec_fmtp(m->codec));
 	want.codec.pt = m->core_pt;
 	rtp_addr_to_str(&want.remote, &m->msc);
@@ -389,7 +392,15 @@ bool gsm_media_post_offer(struct gsm_leg *gl, enum leg_event_type type, enum gsm
 /*! Hold or retrieval by the phone was agreed on: the gateway follows. */
 void gsm_media_apply_hold(struct gsm_leg *gl)
 {
-	if (gl->media.endp && !gl->media.peer_busy)
+	struct gsm_media *m = &gl->media;
+
+	if (m->shared && !m->phone_holds)
+		m->connected = false; /* the MSC sends to the other call */
+	if (m->endp)
+		want_core(gl);
+	else if (m->mode == MEDIA_DIRECT && !m->connected)
+		tx_rtp_connect(gl, NULL);
+	if (m->endp && !m->peer_busy)
 		want_peer(gl);
 }
 

@@ -294,6 +294,11 @@ const char *msc_heard_sdp(void)
 	return (char *)msc.heard + (type == MSC_RTP_CREATE || type == MSC_RTP_CONNECT ? MSC_O_RTP_SDP : MSC_O_SDP);
 }
 
+uint32_t msc_callref(void)
+{
+	return msc.callref;
+}
+
 unsigned int msc_n_waiting(void)
 {
 	return msc.n_waiting;

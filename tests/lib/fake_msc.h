@@ -39,4 +39,5 @@ void msc_expects(uint32_t type);
 void msc_expects_nothing(void);
 void msc_hears(void);	/*!< print whatever came */
 const char *msc_heard_sdp(void);	/*!< of the message expected last, "" if none */
+uint32_t msc_callref(void);	/*!< of the message before */
 unsigned int msc_n_waiting(void);

@@ -262,6 +262,104 @@ static void phone_holds(enum media_mode mode)
 	hangs_up();
 }
 
+/* HOLD of the call that the phone has, as its PBX agrees */
+static void swap_out(uint32_t callref)
+{
+	msc_sends(MSC_HOLD_IND, .callref = callref);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("200", .sdp = SDP("127.0.0.20", "27760", "3", "a=recvonly\r\n"));
+	sip_peer_expects("ACK");
+	msc_expects(MSC_HOLD_CNF);
+}
+
+static void swap_in(uint32_t callref)
+{
+	msc_sends(MSC_RETRIEVE_IND, .callref = callref);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("200", .sdp = SDP_FR);
+	sip_peer_expects("ACK");
+	msc_hears();
+	mgw_heard();
+}
+
+static void one_of_two_ends(uint32_t callref)
+{
+	msc_sends(MSC_DISC_IND, .callref = callref, .cause = 16);
+	msc_expects(MSC_REL_REQ);
+	msc_sends(MSC_REL_CNF);
+	sip_peer_expects("BYE");
+	mgw_heard();
+}
+
+/* osmo-msc says its media for the first call only, and sends where the last MNCC_RTP_CONNECT of either says */
+static void two_calls(void)
+{
+	uint32_t first, second;
+
+	in_call("call waiting: the phone takes a second call, and goes from one to the other", MO_TALKING,
+		MEDIA_ANCHORED);
+	first = msc_callref();
+	sip_peer_other_call();
+	sip_peer_sends("INVITE", .to = "1001", .from = "5553000", .sdp = SDP_FR);
+	sip_peer_expects("100");
+	msc_expects(MSC_SETUP_REQ);
+	second = msc_callref();
+	msc_sends(MSC_CALL_CONF_IND, .imsi = "001010000000001");
+	msc_sends(MSC_ALERT_IND);
+	sip_peer_expects("180");
+	btw("its user thinks about it, longer than any assignment takes");
+	pass_ms(45000);
+	msc_expects_nothing();
+	sip_peer_other_call();
+	swap_out(first);
+	mgw_heard();
+	btw("the first one is held; the second one is taken");
+	sip_peer_other_call();
+	msc_sends(MSC_SETUP_CNF, .callref = second, .connected = "1001", .imsi = "001010000000001");
+	msc_expects(MSC_RTP_CONNECT);
+	msc_expects(MSC_SETUP_COMPL_REQ);
+	sip_peer_expects("200");
+	sip_peer_sends("ACK");
+	mgw_heard();
+	btw("back to the first");
+	swap_out(second);
+	sip_peer_other_call();
+	swap_in(first);
+	btw("and to the second, while the first one ends");
+	swap_out(first);
+	sip_peer_other_call();
+	swap_in(second);
+	sip_peer_other_call();
+	one_of_two_ends(first);
+	sip_peer_other_call();
+	one_of_two_ends(second);
+	scene_ends();
+
+	in_call("the phone makes a second call while it holds the first one", MO_TALKING, MEDIA_DIRECT);
+	first = msc_callref();
+	msc_sends(MSC_HOLD_IND);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("200", .sdp = SDP("127.0.0.20", "27760", "3", "a=recvonly\r\n"));
+	sip_peer_expects("ACK");
+	msc_hears();
+	sip_peer_other_call();
+	second = 0x80003000;
+	msc_sends(MSC_SETUP_IND, .callref = second, .called = "5553000", .calling = "1001");
+	msc_expects(MSC_RTP_CREATE);
+	msc_expects(MSC_CALL_PROC_REQ);
+	sip_peer_expects("INVITE");
+	sip_peer_sends("200", .sdp = SDP("127.0.0.22", "30000", "3", "a=sendrecv\r\n"));
+	sip_peer_expects("ACK");
+	msc_expects(MSC_RTP_CONNECT);
+	msc_expects(MSC_SETUP_RSP);
+	msc_sends(MSC_SETUP_COMPL_IND);
+	one_of_two_ends(second);
+	sip_peer_other_call();
+	swap_in(first);
+	one_of_two_ends(first);
+	scene_ends();
+}
+
 static void phone_holds_in_vain(void)
 {
 	in_call("the PBX refuses hold", MT_TALKING, MEDIA_ANCHORED);
@@ -543,6 +641,7 @@ int main(void)
 	guard_timer();
 	phone_holds(MEDIA_ANCHORED);
 	phone_holds(MEDIA_DIRECT);
+	two_calls();
 	phone_holds_in_vain();
 	pbx_holds(MEDIA_ANCHORED, MO_TALKING);
 	pbx_holds(MEDIA_DIRECT, MT_TALKING);

@@ -18,8 +18,8 @@
 
 static struct {
 	struct fake_sip *sip;
-	struct fake_call call;
-	char seen[256][96]; /* what was heard already, to leave out repetitions */
+	struct fake_call call, other;
+	char seen[1024][96]; /* what was heard already, to leave out repetitions */
 	unsigned int n_seen;
 	bool silent;
 	unsigned int info_status;
@@ -36,12 +36,22 @@ void sip_peer_start(void *ctx, const char *addr, const char *ua_addr)
 void sip_peer_stop(void)
 {
 	fake_call_free(&peer.call);
+	fake_call_free(&peer.other);
 	fake_sip_close(peer.sip);
 }
 
 void sip_peer_is_hasty(bool hasty)
 {
 	peer.sip->hasty = hasty;
+}
+
+void sip_peer_other_call(void)
+{
+	struct fake_call call = peer.call;
+
+	peer.call = peer.other;
+	peer.other = call;
+	tell("    (the other call)\n");
 }
 
 void sip_peer_answers_info(unsigned int status)

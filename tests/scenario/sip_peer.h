@@ -21,6 +21,7 @@ struct sip_words {
 void sip_peer_start(void *ctx, const char *addr, const char *ua_addr); /*!< port 5060 on both */
 void sip_peer_stop(void);
 void sip_peer_is_silent(bool silent);	/*!< hears everything, answers nothing by itself */
+void sip_peer_other_call(void);	/*!< there are two: go on with the other one */
 void sip_peer_answers_info(unsigned int status);	/*!< 0: not at all; 200 as it begins */
 void sip_peer_is_hasty(bool hasty);	/*!< what it says goes out, nobody has looked at it yet */
 

@@ -28,11 +28,12 @@
 /* Why OpenSSL did not do it, in its words. */
 static const char *ssl_trouble(void)
 {
-	unsigned long err = ERR_peek_last_error();
-	const char *why = err ? ERR_reason_error_string(err) : NULL;
+	unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
+	const char *why = last ? ERR_reason_error_string(last) : NULL;
 
-	if (err && ERR_GET_LIB(err) == ERR_LIB_SYS)
-		why = strerror(ERR_GET_REASON(err));
+	/* what follows a failed system call only says that there was one */
+	if (first && ERR_GET_LIB(first) == ERR_LIB_SYS)
+		why = strerror(ERR_GET_REASON(first));
 	ERR_clear_error();
 	return why ?: "unknown error";
 }

@@ -87,8 +87,8 @@ static int no_bind_one(struct vty *vty, int argc, const char *argv[])
 
 	bind_args(argc, argv, &port, &transport);
 	if (sip_ua_bind_del_kind(vty_gw->ua, argv[0], port, transport) < 0) {
-		vty_out(vty, "%% There is no 'bind %s %u %s'%s", argv[0], port, sip_transport_kind(transport)->param,
-			VTY_NEWLINE);
+		vty_out(vty, "%% There is no 'bind %s %u%s%s'%s", argv[0], port, transport == SIP_TP_UDP ? "" : " ",
+			transport == SIP_TP_UDP ? "" : sip_transport_kind(transport)->param, VTY_NEWLINE);
 		return CMD_WARNING;
 	}
 	vty_only_at_start(vty);

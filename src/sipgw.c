@@ -22,6 +22,8 @@
 #include <osmocom/sipgw/mgcp/mgw_pool.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
 #include <osmocom/sipgw/obs/cdr.h>
+#include <osmocom/sipgw/obs/hep.h>
+#include <osmocom/sipgw/obs/trace.h>
 #include <osmocom/sipgw/sip/sip_msg.h>
 #include <osmocom/sipgw/sip/sip_reg.h>
 #include <osmocom/sipgw/sip/sip_ua.h>
@@ -53,6 +55,8 @@ static void alloc_parts(struct sipgw *gw)
 	gw->mgws = mgw_pool_alloc(gw);
 	gw->ua = sip_ua_alloc(gw, &ua_ops);
 	gw->cdr = cdr_alloc(gw, gw->calls);
+	gw->trace = trace_alloc(gw, gw->calls);
+	gw->hep = hep_alloc(gw, gw->trace);
 }
 
 static void alloc_leg_kinds(struct sipgw *gw)
@@ -265,5 +269,6 @@ void sipgw_free(struct sipgw *gw)
 	mgw_pool_stop(gw->mgws);
 	sip_ua_stop(gw->ua);
 	cdr_flush(gw->cdr);
+	talloc_free(gw->hep); /* hangs on the trace */
 	talloc_free(gw);
 }

@@ -68,6 +68,7 @@ void gsm_leg_end(struct gsm_leg *gl, const struct cause *cause)
 	if (gl->leg.released)
 		return;
 	gsm_dtmf_key_up(gl);
+	gsm_record_end(gl);
 	gsm_media_stop(gl);
 	gsm_phone_forget(gl);
 	if (gl->mc.link)
@@ -247,6 +248,7 @@ static struct leg *kind_alloc(const struct leg_kind *kind, struct call *call, co
 		return NULL;
 	}
 	gl->mt = true;
+	gsm_record_bind(gl, call->id);
 	return &gl->leg;
 }
 
@@ -270,6 +272,7 @@ bool gsm_leg_setup_ind(const struct leg_kind *kind, const struct mncc_msg *msg)
 		gsm_release_start(gsm_kind_from(kind), msg->callref, MNCC_MT_REL_REQ, &stopping);
 		return true;
 	}
+	gsm_record_bind(gl, gl->leg.call_id);
 	gsm_leg_dispatch(gl, GSM_EV_SETUP_IND, msg);
 	return true;
 }
@@ -371,6 +374,7 @@ const struct leg_kind *gsm_leg_kind_alloc(void *ctx, const struct gsm_leg_env *e
 			.handle = kind_handle,
 			.media_mode = kind_media_mode,
 			.target = kind_target,
+			.record = gsm_record,
 			.to_str_buf = kind_to_str_buf,
 			.priv = &k->env,
 		},

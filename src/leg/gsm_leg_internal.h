@@ -129,6 +129,7 @@ struct gsm_leg {
 	struct mncc_call mc;
 	struct gsm_media media;
 	struct call_parties *parties;	/*!< MO, until SETUP is posted */
+	struct leg_record *record;	/*!< of a leg that has ended */
 	struct number *connected;	/*!< who answered, until the other side is told; NULL: not known */
 	struct hlist_node by_phone;
 	uint64_t phone;			/*!< hash of its IMSI, 0: not known */
@@ -188,6 +189,12 @@ void gsm_setup_parties(const struct gsm_kind *kind, struct call_parties *parties
 void gsm_number_from_mncc(struct number *n, const struct mncc_number *m);
 int gsm_tx_setup_req(struct gsm_leg *gl, const struct call_parties *parties, const char *sdp, struct cause *why);
 void gsm_tx_setup_rsp(struct gsm_leg *gl, const struct number *connected);
+
+/* gsm_record.c */
+void gsm_record_bind(const struct gsm_leg *gl, uint32_t call_id);
+void gsm_record_bind_media(const struct gsm_leg *gl);
+void gsm_record_end(struct gsm_leg *gl);
+void gsm_record(const struct leg *leg, struct leg_record *rec);
 
 /* gsm_leg_fsm.c */
 extern struct osmo_fsm gsm_leg_fsm;

@@ -165,6 +165,7 @@ static bool take_endpoint(struct gsm_leg *gl)
 	gl->media.endp = mgw ? mgw_endp_alloc(mgw, endp_cb, gl) : NULL;
 	if (!gl->media.endp)
 		fail(gl, CAUSE_RESOURCES, "no media gateway is up");
+	gsm_record_bind_media(gl);
 	return gl->media.endp != NULL;
 }
 

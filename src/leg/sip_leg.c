@@ -65,6 +65,7 @@ void sip_leg_release(struct sip_leg *sl, const struct cause *cause)
 {
 	if (sl->session) {
 		sip_leg_dtmf_flush(sl);
+		sip_leg_record_end(sl, sl->connected || !sl->incoming ? 0 : cause_to_sip(cause->value));
 		session_end(sl->session, cause);
 	}
 	leg_end(sl, cause);
@@ -90,6 +91,7 @@ static void on_ended(struct sip_session *s, const struct sip_session_info *info,
 				       info->redirect_user);
 	else if (info->redirect_user && info->redirect_peer)
 		OSMO_STRLCPY_ARRAY(how.redirect_target, info->redirect_peer->name);
+	sip_leg_record_end(data, info->status);
 	leg_end_as(data, &how);
 }
 
@@ -161,6 +163,7 @@ static void cmd_setup(struct sip_leg *sl, const struct leg_setup *setup)
 		sip_leg_invite_from_setup(&li, setup, peer);
 		sl->session = sip_session_invite(env_of(sl->leg.kind)->ua, peer, &li.inv, &session_ops, sl);
 	}
+	sip_leg_record_bind(sl);
 	if (!sl->session) {
 		why = cause_make(CAUSE_NET_OUT_OF_ORDER, "SIP peer '%s' cannot be reached", sl->target ?: "");
 		leg_end_as(sl, &(struct leg_released){ .cause = why, .way_failed = true });
@@ -315,6 +318,7 @@ void sip_leg_incoming(const struct leg_kind *kind, struct sip_session *s, struct
 		return;
 	}
 	sl->session = s;
+	sip_leg_record_bind(sl);
 	sip_leg_media_incoming(sl, inv->sdp);
 	sip_session_set_user(s, &session_ops, sl);
 	post_setup(sl, peer, &parties, inv->sdp);
@@ -332,6 +336,7 @@ const struct leg_kind *sip_leg_kind_alloc(void *ctx, const struct sip_leg_env *e
 			.handle = kind_handle,
 			.media_mode = kind_media_mode,
 			.target = kind_target,
+			.record = sip_leg_record,
 			.to_str_buf = kind_to_str_buf,
 			.priv = &k->env,
 		},

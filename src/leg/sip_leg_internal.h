@@ -20,6 +20,7 @@ struct sip_leg {
 	char *target;		     /*!< to a peer: its name, until SETUP */
 	char *early_answer;	     /*!< from a peer: an answer that came before the 200 it goes into */
 	uint64_t early_hash;	     /*!< to a peer: the early answer that was passed on last, 0: none */
+	struct leg_record *record;   /*!< of a session that has ended */
 	struct sip_leg_keys *keys;   /*!< keys that the peer has not yet got, NULL: none */
 	bool incoming;
 	bool proceeding, alerting, progress; /*!< told already */
@@ -50,6 +51,11 @@ static inline struct sip_leg *sip_leg_from(struct leg *leg)
 
 /* sip_leg.c */
 void sip_leg_release(struct sip_leg *sl, const struct cause *cause);
+
+/* sip_record.c */
+void sip_leg_record_bind(const struct sip_leg *sl);
+void sip_leg_record_end(struct sip_leg *sl, uint16_t status);
+void sip_leg_record(const struct leg *leg, struct leg_record *rec);
 
 /* sip_leg_dtmf.c */
 void sip_leg_dtmf_cmd(struct sip_leg *sl, const struct leg_dtmf *dtmf);

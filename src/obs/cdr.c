@@ -217,9 +217,9 @@ static void on_leg_gone(void *data, const struct call *call, const struct leg *l
 	forget_key(cl); /* of one that stood there before */
 	*cl = (struct cdr_leg){ .record = rec, .there = true };
 	OSMO_STRLCPY_ARRAY(cl->kind, leg->kind->name);
-	OSMO_STRLCPY_ARRAY(cl->target, leg->kind->target(leg));
 	if (leg->kind->record)
 		leg->kind->record(leg, &cl->rec);
+	OSMO_STRLCPY_ARRAY(cl->target, cl->rec.target[0] ? cl->rec.target : leg->kind->target(leg));
 	if (cl->rec.media_key)
 		hash_add(cdr->by_media_key, &cl->by_media_key, cl->rec.media_key);
 	take_early(cdr, cl);
@@ -230,6 +230,13 @@ static const char *released_by(const struct call *call)
 	if (call->by_us)
 		return "us";
 	return call->released_by == LEG_A ? "a" : "b";
+}
+
+/* Media are decided on the GSM side: what it has agreed upon with the other one is the other one's codec. */
+static void take_far_codec(struct cdr_leg *leg, const struct cdr_leg *other)
+{
+	if (leg->there && !leg->rec.codec[0])
+		OSMO_STRLCPY_ARRAY(leg->rec.codec, other->rec.far_codec);
 }
 
 static void take_call(struct cdr_record *rec, const struct call *call)
@@ -249,6 +256,8 @@ static void take_call(struct cdr_record *rec, const struct call *call)
 	rec->media_mode = get_value_string(media_mode_names, call->media_mode);
 	rec->cause = call->cause ? *call->cause : CAUSE(CAUSE_NORMAL_UNSPEC);
 	OSMO_STRLCPY_ARRAY(rec->route, rule ? rule->name : "");
+	take_far_codec(&rec->leg[LEG_A], &rec->leg[LEG_B]);
+	take_far_codec(&rec->leg[LEG_B], &rec->leg[LEG_A]);
 }
 
 static void on_ended(void *data, const struct call *call)

@@ -185,7 +185,8 @@ static void put_ms_between(struct out *o, const struct timespec *from, const str
 
 static void put_sip_status_of(struct out *o, const struct cdr_record *rec)
 {
-	uint16_t status = rec->leg[LEG_B].rec.sip_status ?: rec->leg[LEG_A].rec.sip_status;
+	uint16_t refused = rec->leg[LEG_B].rec.sip_status ?: rec->leg[LEG_A].rec.sip_status;
+	uint16_t status = rec->answered.tv_sec ? 200 : refused;
 
 	if (status)
 		put_number(o, status);

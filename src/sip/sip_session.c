@@ -329,6 +329,14 @@ const char *sip_session_call_id(const struct sip_session *s)
 	return sip_dialog_str(&s->dlg, DLG_CALL_ID);
 }
 
+int sip_session_remote_buf(char *buf, size_t len, const struct sip_session *s)
+{
+	struct sip_flow to;
+
+	sip_hop_flow(&s->dlg.next, &to);
+	return sip_hostport_buf(buf, len, &to.remote);
+}
+
 const char *sip_session_state_name(const struct sip_session *s)
 {
 	return osmo_fsm_inst_state_name(s->fi);

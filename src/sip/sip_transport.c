@@ -223,6 +223,7 @@ void sip_transport_rx(struct sip_transport *tp, const struct osmo_sockaddr *remo
 	struct sip_flow from = { .tp = tp, .remote = *remote };
 	struct wire_msg wire = {
 		.proto = WIRE_SIP,
+		.stream = tp->ops->reliable,
 		.dir = WIRE_RX,
 		.local = &tp->bound,
 		.remote = remote,
@@ -239,6 +240,7 @@ int sip_transport_send(const struct sip_flow *to, const void *data, size_t len)
 {
 	struct wire_msg wire = {
 		.proto = WIRE_SIP,
+		.stream = to->tp->ops->reliable,
 		.dir = WIRE_TX,
 		.local = &to->tp->bound,
 		.remote = &to->remote,

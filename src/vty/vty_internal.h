@@ -22,6 +22,7 @@ enum sipgw_vty_node {
 	ROUTE_NODE,
 	CALL_NODE,
 	CDR_NODE,
+	TRACE_NODE,
 };
 
 struct rate_ctr_group;
@@ -39,6 +40,7 @@ void number_vty_init(void);
 void number_vty_write_call(struct vty *vty);
 void route_vty_init(void);
 void cdr_vty_init(void);
+void trace_vty_init(void);
 
 struct sip_peer;
 

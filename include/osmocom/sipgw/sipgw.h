@@ -12,6 +12,8 @@
 
 struct calls;
 struct cdr;
+struct hep;
+struct trace;
 struct mgw_pool;
 struct mncc_link;
 struct sip_ua;
@@ -25,6 +27,8 @@ struct sipgw {
 	struct mgw_pool *mgws;
 	struct sip_ua *ua;
 	struct cdr *cdr;
+	struct trace *trace;
+	struct hep *hep;
 	const struct leg_kind *gsm_kind, *sip_kind;
 	bool running;		/*!< started, sockets are open */
 	bool stopping;		/*!< sipgw_stop() was called */

@@ -27,6 +27,7 @@ struct wire_msg {
 	enum wire_dir dir;
 	const struct osmo_sockaddr *local;	/*!< may be NULL */
 	const struct osmo_sockaddr *remote;	/*!< may be NULL */
+	bool stream;				/*!< over TCP or TLS, else UDP or a unix socket */
 	const char *name;			/*!< what it is, if the protocol is no text; else NULL */
 	const void *data;
 	size_t len;

@@ -177,7 +177,9 @@ struct leg_cmd {
 /*! What a leg leaves for the record of its call. */
 struct leg_record {
 	char wire_id[96];	/*!< SIP: Call-ID; GSM: callref; as on the wire */
-	char codec[16];		/*!< name of the codec agreed upon on this leg, "" if none */
+	char target[32];	/*!< the peer, "" if there are none of this kind */
+	char codec[16];		/*!< name of the codec agreed upon on this leg, "" if none, or not known to it */
+	char far_codec[16];	/*!< the one towards the other leg, if this leg decides about it */
 	char endpoint[64];	/*!< at the media gateway, "" if none */
 	char remote[64];	/*!< SIP: signalling address of the peer; "" if it has none */
 	uint16_t sip_status;	/*!< SIP: final status of the INVITE, 0: none, or no SIP */

@@ -115,7 +115,7 @@ DEFUN(sip_tls_reload, sip_tls_reload_cmd, "sip tls reload",
 	const char *why = "";
 
 	if (sip_ua_tls_reload(vty_gw->ua, &why) < 0) {
-		vty_out(vty, "%% Nothing is changed: %s%s", why, VTY_NEWLINE);
+		vty_out(vty, "%% Nothing is changed:%s%% %s%s", VTY_NEWLINE, why, VTY_NEWLINE);
 		return CMD_WARNING;
 	}
 	vty_out(vty, "Certificates are read%s", VTY_NEWLINE);

@@ -16,7 +16,7 @@
 
 #include "sip_auth_internal.h"
 
-#define MAX_ANSWERS 3
+#define MAX_ANSWERS    3
 #define MAX_CHALLENGES 16 /* looked at, in one response */
 
 struct sip_auth *sip_auth_of_peer(struct sip_peer *peer)
@@ -133,8 +133,8 @@ static void consider(const struct sip_auth *auth, struct asked_list *list, const
 	*a = (struct asked){ .best = *c, .proxy = proxy, .stale = sip_str_is(c->stale, "true") };
 }
 
-static void collect(const struct sip_auth *auth, struct asked_list *list, const struct sip_msg *resp, const char *header,
-		    bool proxy)
+static void collect(const struct sip_auth *auth, struct asked_list *list, const struct sip_msg *resp,
+		    const char *header, bool proxy)
 {
 	const char *value;
 	unsigned int i;
@@ -188,8 +188,8 @@ int sip_auth_challenged(struct sip_auth *auth, struct sip_auth_try *t, const str
 	collect(auth, &list, resp, "WWW-Authenticate", false);
 	collect(auth, &list, resp, "Proxy-Authenticate", true);
 	if (!list.n)
-		return fail(auth, resp, list.seen, "no challenge that can be answered (algorithm, or HA1 of another realm)",
-			    -ENOTSUP);
+		return fail(auth, resp, list.seen,
+			    "no challenge that can be answered (algorithm, or HA1 of another realm)", -ENOTSUP);
 	if (t->n >= MAX_ANSWERS)
 		return fail(auth, resp, list.seen, "challenged again and again", -ELOOP);
 	t->n++;
@@ -202,12 +202,20 @@ int sip_auth_challenged(struct sip_auth *auth, struct sip_auth_try *t, const str
 
 /* ---- answers ---- */
 
-static int write_line(struct sip_auth *auth, struct sip_realm *r, const struct sip_auth_for *what, char *buf, size_t len)
+static int write_line(struct sip_auth *auth, struct sip_realm *r, const struct sip_auth_for *what, char *buf,
+		      size_t len)
 {
 	char ha1[SIP_DIGEST_HEX_LEN], response[SIP_DIGEST_HEX_LEN], cnonce[17], nc[9], value[4096];
 	struct sip_digest d = {
-		.realm = r->realm, .nonce = r->nonce, .opaque = r->opaque, .algorithm = r->algorithm, .alg = r->alg,
-		.sess = r->sess, .qop_auth = r->qop_auth, .username = sip_str_of(auth->user), .uri = sip_str_of(what->uri),
+		.realm = r->realm,
+		.nonce = r->nonce,
+		.opaque = r->opaque,
+		.algorithm = r->algorithm,
+		.alg = r->alg,
+		.sess = r->sess,
+		.qop_auth = r->qop_auth,
+		.username = sip_str_of(auth->user),
+		.uri = sip_str_of(what->uri),
 	};
 
 	if (!sip_credentials_ha1(auth, r->alg, r->realm, ha1))
@@ -229,7 +237,8 @@ static bool is_wanted(const struct sip_realm *r, const struct sip_auth_for *what
 	return r->text && (r->proxy || r->registrar == (strcmp(what->method, "REGISTER") == 0));
 }
 
-void sip_auth_lines(struct sip_auth *auth, struct sip_auth_try *t, const struct sip_auth_for *what, char *buf, size_t len)
+void sip_auth_lines(struct sip_auth *auth, struct sip_auth_try *t, const struct sip_auth_for *what, char *buf,
+		    size_t len)
 {
 	size_t at = 0;
 	unsigned int i;
@@ -250,8 +259,8 @@ void sip_auth_lines(struct sip_auth *auth, struct sip_auth_try *t, const struct 
 	}
 }
 
-static void next_nonce(struct sip_auth *auth, const struct sip_auth_try *t, const struct sip_msg *resp, const char *header,
-		       bool proxy)
+static void next_nonce(struct sip_auth *auth, const struct sip_auth_try *t, const struct sip_msg *resp,
+		       const char *header, bool proxy)
 {
 	const char *value = sip_msg_header(resp, header, 0);
 	struct sip_digest info, next;
@@ -265,8 +274,13 @@ static void next_nonce(struct sip_auth *auth, const struct sip_auth_try *t, cons
 		if (!r->text || r->proxy != proxy || !(t->given & (1 << i)))
 			continue;
 		next = (struct sip_digest){
-			.realm = r->realm, .nonce = info.nextnonce, .opaque = r->opaque, .algorithm = r->algorithm,
-			.alg = r->alg, .sess = r->sess, .qop_auth = r->qop_auth,
+			.realm = r->realm,
+			.nonce = info.nextnonce,
+			.opaque = r->opaque,
+			.algorithm = r->algorithm,
+			.alg = r->alg,
+			.sess = r->sess,
+			.qop_auth = r->qop_auth,
 		};
 		remember(auth, r, &next);
 		return;

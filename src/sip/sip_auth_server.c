@@ -2,8 +2,8 @@
  *
  * A nonce proves itself: time and chance, and a hash over both with a secret of this process; nothing is stored for a
  * challenge, so that asking for many costs nothing. What is stored is which nonces were used with the right password,
- * each with a window of the counts it has seen. When that table overflows, what is as old as the entry that has to go is
- * stale for everybody: no nonce gets a second life. */
+ * each with a window of the counts it has seen. When that table overflows, what is as old as the entry that has to go
+ * is stale for everybody: no nonce gets a second life. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -32,9 +32,9 @@
 /*! A nonce that was used with the right password. */
 struct used {
 	struct hlist_node node;
-	uint64_t id; /*!< its chance */
-	uint64_t ms; /*!< its time; 0: entry is free */
-	uint32_t nc; /*!< highest count seen */
+	uint64_t id;   /*!< its chance */
+	uint64_t ms;   /*!< its time; 0: entry is free */
+	uint32_t nc;   /*!< highest count seen */
 	uint64_t seen; /*!< bit n: nc - n was seen */
 };
 
@@ -218,8 +218,8 @@ static bool password_ok(const struct sip_peer *peer, const struct sip_msg *req, 
 	    sip_digest_response(response, d, ha1, req->method_name) < 0)
 		return false;
 	for (i = 0; i < n; i++)
-		theirs[i] = d->response.s[i] >= 'A' && d->response.s[i] <= 'F' ? d->response.s[i] | 0x20 :
-										   d->response.s[i];
+		theirs[i] =
+			d->response.s[i] >= 'A' && d->response.s[i] <= 'F' ? d->response.s[i] | 0x20 : d->response.s[i];
 	return CRYPTO_memcmp(response, theirs, n) == 0;
 }
 
@@ -268,8 +268,8 @@ static void log_failure(struct sip_peer *peer, const struct sip_msg *req, const 
 	if (!more)
 		return;
 	sip_hostport_buf(addr, sizeof(addr), &from->remote);
-	LOGP(DSIP, LOGL_NOTICE, "authentication failed for peer %s from %s (%s)%s\n", peer->name, addr, req->method_name,
-	     more);
+	LOGP(DSIP, LOGL_NOTICE, "authentication failed for peer %s from %s (%s)%s\n", peer->name, addr,
+	     req->method_name, more);
 }
 
 bool sip_auth_refuse(struct sip_peer *peer, struct sip_trx *trx, const struct sip_msg *req, const struct sip_flow *from,

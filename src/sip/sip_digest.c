@@ -33,8 +33,11 @@ static const struct {
 	const char *name;
 	size_t offset;
 } params[] = {
-#define PARAM(x) { #x, offsetof(struct sip_digest, x) }
-	PARAM(realm), PARAM(nonce),    PARAM(opaque), PARAM(algorithm), PARAM(qop), PARAM(username),
+#define PARAM(x)                                                                                                       \
+	{                                                                                                              \
+#x, offsetof(struct sip_digest, x)                                                                     \
+	}
+	PARAM(realm), PARAM(nonce),    PARAM(opaque), PARAM(algorithm), PARAM(qop),   PARAM(username),
 	PARAM(uri),   PARAM(response), PARAM(cnonce), PARAM(nc),	PARAM(stale), PARAM(nextnonce),
 };
 
@@ -300,7 +303,7 @@ int sip_digest_response(char hex[SIP_DIGEST_HEX_LEN], const struct sip_digest *d
 		ha1 = ha1_sess;
 	}
 	if (d->qop_auth) {
-		const struct sip_str parts[] = { sip_str_of(ha1), d->nonce,	       d->nc,
+		const struct sip_str parts[] = { sip_str_of(ha1), d->nonce,	      d->nc,
 						 d->cnonce,	  sip_str_of("auth"), sip_str_of(ha2) };
 		return sip_digest_hash(hex, d->alg, parts, ARRAY_SIZE(parts));
 	} else {

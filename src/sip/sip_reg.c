@@ -16,15 +16,13 @@
 
 #include "sip_reg_internal.h"
 
-const struct value_string sip_reg_state_names[] = {
-	{ SIP_REG_OFF, "off" },
-	{ SIP_REG_TRYING, "trying" },
-	{ SIP_REG_REGISTERED, "registered" },
-	{ SIP_REG_REFRESHING, "refreshing" },
-	{ SIP_REG_WAITING, "failed, waiting" },
-	{ SIP_REG_ENDING, "ending" },
-	{}
-};
+const struct value_string sip_reg_state_names[] = { { SIP_REG_OFF, "off" },
+						    { SIP_REG_TRYING, "trying" },
+						    { SIP_REG_REGISTERED, "registered" },
+						    { SIP_REG_REFRESHING, "refreshing" },
+						    { SIP_REG_WAITING, "failed, waiting" },
+						    { SIP_REG_ENDING, "ending" },
+						    {} };
 
 uint64_t sip_reg_now_ms(void)
 {
@@ -203,8 +201,8 @@ void sip_regs_start(struct sip_ua *ua)
 	struct sip_peer *peer;
 	unsigned int n = 0;
 
-	FOR_ALL (ua, peer, reg, next)
-		begin(reg, 5 * n++); /* so many do not come in one burst */
+	FOR_ALL(ua, peer, reg, next)
+	begin(reg, 5 * n++); /* so many do not come in one burst */
 }
 
 void sip_regs_stop(struct sip_ua *ua)
@@ -212,7 +210,8 @@ void sip_regs_stop(struct sip_ua *ua)
 	struct sip_reg *reg, *next;
 	struct sip_peer *peer;
 
-	FOR_ALL (ua, peer, reg, next) {
+	FOR_ALL(ua, peer, reg, next)
+	{
 		reg->restart = false;
 		osmo_fsm_inst_dispatch(reg->fi, SIP_REG_EV_END, NULL);
 	}
@@ -223,7 +222,8 @@ void sip_regs_drop(struct sip_ua *ua)
 	struct sip_reg *reg, *next;
 	struct sip_peer *peer;
 
-	FOR_ALL (ua, peer, reg, next) {
+	FOR_ALL(ua, peer, reg, next)
+	{
 		reg->restart = false;
 		osmo_fsm_inst_dispatch(reg->fi, SIP_REG_EV_DROP, NULL);
 	}
@@ -259,13 +259,16 @@ struct sip_peer *sip_reg_peer_of(const struct sip_ua *ua, const struct sip_uri *
 	struct sip_peer *peer;
 
 	if (line) {
-		FOR_ALL (ua, peer, reg, next) {
+		FOR_ALL(ua, peer, reg, next)
+		{
 			if (reg->line[0] && reg->fi->state != SIP_REG_OFF && strncmp(reg->line, line, 16) == 0)
 				return peer;
 		}
 	}
-	FOR_ALL (ua, peer, reg, next) {
-		if (strcmp(reg->identity, ruri->user) == 0 && peer->usable && sip_addr_equal(&peer->remote, from, false))
+	FOR_ALL(ua, peer, reg, next)
+	{
+		if (strcmp(reg->identity, ruri->user) == 0 && peer->usable &&
+		    sip_addr_equal(&peer->remote, from, false))
 			return peer;
 	}
 	return NULL;

@@ -22,7 +22,7 @@
 #include "sip_reg_internal.h"
 
 #define S(x) (1 << (x))
-#define LOG_REG(reg, level, fmt, args...) \
+#define LOG_REG(reg, level, fmt, args...)                                                                              \
 	LOGP(DSIP, level, "peer %s, registration of %s: " fmt, (reg)->peer->name, (reg)->identity, ##args)
 
 #define MAX_GRANTED_S	  (7 * 86400) /* looked after at least so often */
@@ -51,7 +51,8 @@ static void timer_stop(struct sip_reg *reg)
 /* Early enough to try a few times more: a tenth before the end, and a time-out of a request. */
 static unsigned long refresh_ms(uint32_t granted_s)
 {
-	unsigned long all = OSMO_MIN(granted_s, MAX_GRANTED_S) * 1000UL, margin = all / 10 + timer_ms(sip_tdefs, T_SIP_F);
+	unsigned long all = OSMO_MIN(granted_s, MAX_GRANTED_S) * 1000UL,
+		      margin = all / 10 + timer_ms(sip_tdefs, T_SIP_F);
 	unsigned long ms = margin < all / 2 ? all - margin : all / 2;
 
 	return OSMO_MAX(ms - token_u32() % (ms / 20 + 1), MIN_REFRESH_MS);
@@ -59,7 +60,8 @@ static unsigned long refresh_ms(uint32_t granted_s)
 
 static void registered(struct sip_reg *reg, const struct sip_msg *resp)
 {
-	struct sip_reg_failure not_kept = { .status = resp->status, .text = "our contact is not among those registered" };
+	struct sip_reg_failure not_kept = { .status = resp->status,
+					    .text = "our contact is not among those registered" };
 	uint32_t granted = sip_reg_granted_s(reg, resp);
 	bool is_news = !sip_reg_is_valid(reg) || reg->n_failed;
 
@@ -126,7 +128,8 @@ static void failed(struct sip_reg *reg, const struct sip_reg_failure *f)
 
 static void try_now(struct sip_reg *reg)
 {
-	static const struct sip_reg_failure no_way = { .status = 503, .text = "the peer has no address that can be reached" };
+	static const struct sip_reg_failure no_way = { .status = 503,
+						       .text = "the peer has no address that can be reached" };
 
 	timer_stop(reg);
 	state_chg(reg, sip_reg_is_valid(reg) ? SIP_REG_REFRESHING : SIP_REG_TRYING);
@@ -224,12 +227,9 @@ static void st_ending(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 	}
 }
 
-static const struct value_string event_names[] = { { SIP_REG_EV_GO, "go" },
-						   { SIP_REG_EV_OK, "200" },
-						   { SIP_REG_EV_FAILED, "failed" },
-						   { SIP_REG_EV_END, "end" },
-						   { SIP_REG_EV_DROP, "drop" },
-						   {} };
+static const struct value_string event_names[] = { { SIP_REG_EV_GO, "go" },	    { SIP_REG_EV_OK, "200" },
+						   { SIP_REG_EV_FAILED, "failed" }, { SIP_REG_EV_END, "end" },
+						   { SIP_REG_EV_DROP, "drop" },	    {} };
 
 #define TO_END (S(SIP_REG_ENDING) | S(SIP_REG_OFF))
 

@@ -192,8 +192,8 @@ static void write_contact(struct sip_tx *tx, const struct sip_reg *reg, const ch
 	const struct sip_transport_ops *kind = tx->to.tp->ops;
 	bool udp = kind->id == SIP_TP_UDP;
 
-	sip_write_header(&tx->w, "Contact", "<sip:%s@%s%s%s;line=%s>", user, tx->local, udp ? "" : ";transport=",
-			 udp ? "" : kind->param, reg->line);
+	sip_write_header(&tx->w, "Contact", "<sip:%s@%s%s%s;line=%s>", user, tx->local,
+			 udp ? "" : ";transport=", udp ? "" : kind->param, reg->line);
 }
 
 static int write_register(struct sip_tx *tx, struct sip_reg *reg, uint32_t expires_s)

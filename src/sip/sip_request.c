@@ -39,8 +39,8 @@ struct sip_request {
 	struct sip_auth_try auth_try;
 	uint8_t method;
 	uint8_t tries;
-	uint8_t in_callback;	/*!< do not free */
-	bool going_on : 1;	/*!< another try was made, or it is held */
+	uint8_t in_callback; /*!< do not free */
+	bool going_on : 1;   /*!< another try was made, or it is held */
 	bool cancelled : 1;
 };
 
@@ -69,7 +69,8 @@ static struct sip_auth *auth_of(const struct sip_request *req)
 
 /* ---- writing it anew ---- */
 
-/* A message of our own into lines, and its first line into method and URI: the guard does that for messages of others */
+/* A message of our own into lines, and its first line into method and URI: the guard does that for messages of others
+ */
 static void cut_lines(struct sip_scan *scan, const char *data, size_t len)
 {
 	const char *sp, *end;
@@ -250,7 +251,8 @@ static uint32_t next_cseq(struct sip_request *req, const struct sip_scan *scan, 
 }
 
 /* Credentials for what the message in \a scan will be, "" if there are none to be given. */
-static void credentials_for(struct sip_request *req, const struct sip_scan *scan, const char *uri, char *buf, size_t len)
+static void credentials_for(struct sip_request *req, const struct sip_scan *scan, const char *uri, char *buf,
+			    size_t len)
 {
 	struct sip_auth *auth = auth_of(req);
 	struct sip_auth_for what = {};
@@ -272,8 +274,8 @@ static const struct sip_trx_ops trx_ops;
 
 static int send_try(struct sip_request *req, struct sip_tx *tx, int len)
 {
-	struct sip_trx *trx = sip_trx_request(req->ua->trxs, &tx->to, req->method, tx->branch, tx->w.buf, len, &trx_ops,
-					      req);
+	struct sip_trx *trx =
+		sip_trx_request(req->ua->trxs, &tx->to, req->method, tx->branch, tx->w.buf, len, &trx_ops, req);
 
 	if (!trx)
 		return -ENOMEM;

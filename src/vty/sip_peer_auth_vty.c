@@ -16,7 +16,7 @@
 #include "vty_internal.h"
 
 #define AUTH_STR                                                                                                       \
-	"Who we are when the peer demands digest authentication, and who it has to be with 'challenge'\n"             \
+	"Who we are when the peer demands digest authentication, and who it has to be with 'challenge'\n"              \
 	"User name; the first one is for calls\nUser name\n"
 
 DEFUN(cfg_peer_auth_password, cfg_peer_auth_password_cmd, "auth user NAME password PASSWORD",
@@ -72,7 +72,8 @@ DEFUN(cfg_peer_no_challenge, cfg_peer_no_challenge_cmd, "no challenge", NO_STR C
 
 #define REGISTER_STR "Register with the peer, so that it sends us the calls for this user\nUser name of the address\n"
 #define EXPIRES_STR  "For how long at a time (default: 3600)\nSeconds\n"
-#define REG_AS_STR	     "With the credentials of another user (default: the same one, else the first)\nUser name of 'auth user'\n"
+#define REG_AS_STR                                                                                                     \
+	"With the credentials of another user (default: the same one, else the first)\nUser name of 'auth user'\n"
 
 static int reg_add(struct vty *vty, const char *identity, const char *auth_user, const char *expires)
 {
@@ -176,8 +177,9 @@ static void show_part(struct vty *vty, const struct sip_peer *peer)
 	while ((auth = sip_credentials_next(peer, auth)))
 		vty_out(vty, "  User %s: %s%s", sip_credentials_user(auth), sip_credentials_state(auth), VTY_NEWLINE);
 	if (peer->cfg.challenge)
-		vty_out(vty, "  Its requests are challenged%s%s", sip_credentials_next(peer, NULL) ? "" :
-			": all are refused, there is no 'auth user'", VTY_NEWLINE);
+		vty_out(vty, "  Its requests are challenged%s%s",
+			sip_credentials_next(peer, NULL) ? "" : ": all are refused, there is no 'auth user'",
+			VTY_NEWLINE);
 	while ((reg = sip_reg_next(peer, reg))) {
 		sip_reg_get_info(reg, &info);
 		vty_out(vty, "  Registration of %s: %s%s", info.identity, reg_words(&info), VTY_NEWLINE);

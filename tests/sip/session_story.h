@@ -24,6 +24,7 @@ struct stage {
 	struct sip_session *s;	/*!< the session that the user has, NULL when it ended */
 	bool hang_up_inside;	/*!< the user ends the session in its next callback */
 	bool refuse_incoming;
+	bool silent;		/*!< the user does not tell of incoming calls */
 	bool accept_reoffer;	/*!< the user answers a re-INVITE at once */
 };
 

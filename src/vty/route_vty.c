@@ -450,8 +450,8 @@ static bool test_option(struct vty *vty, struct test_call *t, int argc, const ch
 		t->peer = strcmp(value, "gsm") ? value : "";
 		return true;
 	}
-	vty_out(vty, "%% Not understood: '%s'; expected 'from PEER', 'from gsm', 'imsi DIGITS' or 'emergency'%s", word,
-		VTY_NEWLINE);
+	vty_out(vty, "%% Not understood: '%s'%s", word, VTY_NEWLINE);
+	vty_out(vty, "%%   Expected 'from PEER', 'from gsm', 'imsi DIGITS' or 'emergency'%s", VTY_NEWLINE);
 	return false;
 }
 

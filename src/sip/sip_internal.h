@@ -314,6 +314,9 @@ int sip_update_send(struct sip_session *s, const char *sdp);
 int sip_update_early_offer(struct sip_session *s, const char *sdp);
 void sip_update_drop(struct sip_session *s);
 
+/* sip_refer.c */
+void sip_refer_rx(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx, const struct sip_msg *req);
+
 /* sip_session_timer.c */
 void sip_timer_free(struct sip_session *s);
 void sip_timer_write_request(const struct sip_session *s, struct sip_tx *tx);

@@ -146,6 +146,7 @@ static const struct {
 	{ SIP_OPTIONS, rx_options },
 	{ SIP_PRACK, sip_rel100_rx_prack },
 	{ SIP_UPDATE, sip_update_rx },
+	{ SIP_REFER, sip_refer_rx },
 };
 
 /* The dialog of the session that the request belongs to: one of the early ones as long as nobody answered. */

@@ -366,12 +366,14 @@ static void test_info(void)
 	btw("other requests in the dialog: OPTIONS, what we do not know, what is required, what comes too late");
 	fake_call_request(&call, "OPTIONS", NULL, NULL, NULL);
 	fake_sip_expect(stage.pbx, "200 OPTIONS");
-	fake_call_request(&call, "REFER", NULL, NULL, NULL);
-	fake_sip_expect(stage.pbx, "405 REFER");
+	fake_call_request(&call, "REFER", "Refer-To: <sip:2@127.0.51.1>\r\n", NULL, NULL);
+	fake_sip_expect(stage.pbx, "603 REFER");
+	fake_call_request(&call, "SUBSCRIBE", NULL, NULL, NULL);
+	fake_sip_expect(stage.pbx, "405 SUBSCRIBE");
 	fake_call_request(&call, "INFO", "Require: precondition\r\n", NULL, NULL);
 	fake_sip_expect(stage.pbx, "420 INFO");
 	EXPECT(strcmp(fake_sip_header(stage.pbx, "Unsupported"), "precondition") == 0);
-	call.cseq -= 3;
+	call.cseq -= 4;
 	fake_call_request(&call, "INFO", NULL, NULL, NULL);
 	fake_sip_expect(stage.pbx, "500 INFO");
 	call.cseq += 50;

@@ -71,7 +71,7 @@ void ladder_add(struct traced *call, const struct ladder_entry *entry)
 		e->what |= LADDER_AGAIN;
 }
 
-/* An arrow has room for 13 letters. */
+/* An arrow has room for 14 letters. */
 static void shorten(char *text)
 {
 	static const char *const media[] = { "{offer}", "{answer}" };

@@ -51,7 +51,7 @@ static bool goes_right(const struct traced *call, const struct ladder_entry *e, 
 static void put_arrow(char *line, unsigned int left, bool right, const char *text)
 {
 	char *from = line + TIME_WIDTH + left * WIDTH + 1;
-	size_t len = OSMO_MIN(strlen(text), (size_t)WIDTH - 3);
+	size_t len = OSMO_MIN(strlen(text), (size_t)WIDTH - 2);
 	size_t before = (WIDTH - 2 - len) / 2;
 
 	memset(from, '-', WIDTH - 1);

@@ -107,11 +107,11 @@ static void text_of_sip(struct trace_text *t, const char *data, size_t len)
 		status = strtoul(first.s + 8, NULL, 10) % 1000;
 		what = head.cseq_method;
 		snprintf(t->text, sizeof(t->text), "%u %.*s%s", status, (int)OSMO_MIN(what.len, 12), what.s,
-			 head.sdp ? " (SDP)" : "");
+			 head.sdp ? "+SDP" : "");
 	} else {
 		what = word_at(first, 0);
 		snprintf(t->text, sizeof(t->text), "%.*s%s", (int)OSMO_MIN(what.len, 16), what.s,
-			 head.sdp ? " (SDP)" : "");
+			 head.sdp ? "+SDP" : "");
 	}
 	t->bad = status >= 400;
 	snprintf(call_id, sizeof(call_id), "%.*s", (int)OSMO_MIN(head.call_id.len, sizeof(call_id) - 1),

@@ -1,0 +1,165 @@
+"""What the operator has of calls: records, ladders, exported messages.
+
+SPDX-License-Identifier: AGPL-3.0-or-later
+Copyright (C) 2026 the osmo-sipgw authors
+"""
+import csv
+import json
+import re
+import socket
+import struct
+
+import sipp
+from common import expect_totals, finish, mt_call, test, totals
+from harness import GW_IP, expect, wait_for
+
+# name of each field: what its values look like (None: may be null)
+TEXT, NUMBER, TIME = r'".*"', r"\d+", r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"'
+SCHEMA = {
+	"version": "1", "instance": r'"[0-9a-f]{16}"', "call_id": NUMBER, "direction": '"m[ot]"', "start": TIME, "alerting": (TIME, None),
+	"answered": (TIME, None), "end": TIME, "setup_ms": NUMBER, "duration_ms": (NUMBER, None), "calling": (TEXT, None), "called": (TEXT, None),
+	"calling_in": (TEXT, None), "called_in": (TEXT, None), "redirecting": (TEXT, None), "imsi": (r'"\d+"', None), "imei": (r'"\d+"', None),
+	"gcr": (r'"[0-9a-f]+"', None), "emergency": "true|false", "route": (TEXT, None), "attempts": NUMBER, "media": '"(anchored|direct)"',
+	"released_by": '"(a|b|us)"', "cause": r"\d{1,3}", "cause_name": TEXT, "reason": (TEXT, None), "sip_status": (r"\d{3}", None),
+}
+for leg in "ab":
+	SCHEMA.update({leg + "_kind": ('"(gsm|sip)"', None), leg + "_peer": (TEXT, None), leg + "_wire_id": (TEXT, None), leg + "_codec": (TEXT, None),
+		       leg + "_endpoint": (TEXT, None), leg + "_remote": (TEXT, None)})
+for conn in ("peer", "core"):
+	SCHEMA.update({"rtp_%s_%s" % (conn, what): (NUMBER, None) for what in ("tx", "rx", "lost", "jitter_ms")})
+
+
+def check_record(rec):
+	"""A record has the fields of the schema, in its order, each of its kind."""
+	expect(list(rec) == list(SCHEMA), "fields: %s" % list(rec))
+	for name, want in SCHEMA.items():
+		pattern, null = want if isinstance(want, tuple) else (want, "")
+		value = rec[name]
+		if value is None:
+			expect(null is None, "%s is null" % name)
+		else:
+			expect(re.fullmatch(pattern, json.dumps(value)), "%s is %s" % (name, json.dumps(value)))
+
+
+def records(b, n):
+	"""The records when there are so many, each checked."""
+	path = b.path("cdr.json")
+
+	def read():
+		with open(path, encoding="utf-8") as f:
+			return [json.loads(line) for line in f]
+	wait_for(lambda: len(read()) >= n, "%d records" % n)
+	recs = read()
+	expect(len(recs) == n, "%d records, not %d" % (len(recs), n))
+	for rec in recs:
+		check_record(rec)
+	return recs
+
+
+@test
+def cdr_json(b):
+	"""A record of each call, by the schema: answered, busy, from SIP; with numbers, ids, times, cause and what osmo-mgw counted."""
+	b.mgw()
+	pbx = b.sipp("pbx", sipp.ANSWERS)
+	b.gateway(extra="cdr\n file %s\n" % b.path("cdr.json"))
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 2, "--rtp")), answered=1)
+	pbx.end()
+	rec = records(b, 1)[0]
+	expect(rec["direction"] == "mo" and rec["cause"] == 16 and rec["sip_status"] == 200 and rec["a_kind"] == "gsm", rec)
+	expect(rec["b_kind"] == "sip" and rec["b_peer"] == "pbx" and rec["b_wire_id"] and rec["b_remote"], rec)
+	expect(rec["released_by"] == "a" and 1500 <= rec["duration_ms"] <= 20000 and rec["a_codec"] and rec["a_codec"] == rec["b_codec"], rec)
+	expect(rec["rtp_core_rx"] >= 50 and rec["rtp_peer_tx"] >= 50 and rec["a_endpoint"].startswith("rtpbridge/"), rec)
+	busy = b.sipp("busy", sipp.BUSY)
+	expect_totals(totals(b, b.msc("--mo", 1, name="busy-player")), cause_17=1)
+	busy.end()
+	rec = records(b, 2)[1]
+	expect(rec["cause"] == 17 and rec["sip_status"] == 486 and rec["released_by"] == "b" and rec["answered"] is None, rec)
+	expect_totals(mt_call(b, sipp.CALLS, "answer"), answered=1)
+	rec = records(b, 3)[2]
+	expect(rec["direction"] == "mt" and rec["a_kind"] == "sip" and rec["a_peer"] == "pbx" and rec["b_kind"] == "gsm" and rec["called"] == "1001", rec)
+	finish(b)
+
+
+@test
+def cdr_csv(b):
+	"""The same as CSV: names in the first line, as many values in each; the record of a call that is up at SIGTERM is there."""
+	b.mgw()
+	b.sipp("pbx", sipp.ANSWERS)
+	b.gateway(extra="cdr\n format csv\n file %s\n" % b.path("cdr.csv"))
+	player = b.msc("--mo", 1, "--hold", 60, "--story")
+	player.wait_output("SETUP_COMPL_IND")
+	b.stop_gateway()
+	player.end()
+	with open(b.path("cdr.csv"), encoding="utf-8", newline="") as f:
+		rows = list(csv.DictReader(f))
+	expect(len(rows) == 1 and list(rows[0]) == list(SCHEMA), rows)
+	expect(rows[0]["cause"] == "41" and rows[0]["released_by"] == "us" and rows[0]["answered"], rows)
+
+
+@test
+def ladder(b):
+	"""A call that is up has its ladder, from SETUP to the ACK; one that failed is kept with its reason."""
+	b.mgw()
+	pbx = b.sipp("pbx", sipp.ANSWERS)
+	b.gateway()
+	player = b.msc("--mo", 1, "--hold", 30, "--story")
+	player.wait_output("SETUP_COMPL_IND")
+	text = b.vty("show call 1 ladder")
+	for arrow in ("-SETUP_IND-", "-MGW CRCX-", "-MGW 200-", "-SETUP[+]SDP-", "CALL_PROC_REQ-", "-INVITE[+]SDP-*>", "<-*200 INVITE[+]SDP", "-SETUP_RSP-",
+		      "-ACK-"):
+		expect(re.search(arrow, text), "no %s in:\n%s" % (arrow, text))
+	lines = text.splitlines()
+	expect(max(len(line) for line in lines) < 80, "lines of more than 79 columns:\n" + text)
+	expect(lines.index(next(x for x in lines if "INVITE+SDP" in x)) < lines.index(next(x for x in lines if "ANSWERED" in x)), text)
+	expect("No call has ended badly" in b.vty("show calls failed"), "calls failed")
+	b.vty("enable", "call 1 release")
+	totals(b, player)
+	pbx.end()
+	b.sipp("busy", sipp.BUSY)
+	expect_totals(totals(b, b.msc("--mo", 1, name="busy-player")), cause_17=1)
+	text = b.vty("show calls failed")
+	expect("call 2" in text and "cause 17 (user busy)" in text and "SIP 486" in text, text)
+	text = b.vty("show call 2 ladder")
+	expect("486 INVITE" in text and "refused" in text and "-RELEASED{17}" in text, text)
+	finish(b)
+
+
+def hep_chunks(packet):
+	"""The chunks of a HEPv3 packet by type."""
+	magic, length = struct.unpack("!4sH", packet[:6])
+	expect(magic == b"HEP3" and length == len(packet), "no HEP3 packet")
+	chunks, at = {}, 6
+	while at < length:
+		vendor, kind, size = struct.unpack("!HHH", packet[at:at + 6])
+		expect(vendor == 0 and size >= 6, "bad chunk")
+		chunks[kind] = packet[at + 6:at + size]
+		at += size
+	return chunks
+
+
+@test
+def hep(b):
+	"""A collector gets each SIP and MGCP message with addresses and time; those of one call have the same correlation id."""
+	with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
+		collector.bind(("127.0.0.190", 9060))
+		collector.setblocking(False)
+		b.mgw()
+		b.sipp("pbx", sipp.ANSWERS)
+		b.gateway(extra="trace\n hep 127.0.0.190\n hep-agent-id 77\n")
+		expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1)), answered=1)
+		finish(b)
+		packets = []
+		while True:
+			try:
+				packets.append(hep_chunks(collector.recv(65536)))
+			except BlockingIOError:
+				break
+	ours = socket.inet_aton(GW_IP)
+	sip = [c for c in packets if c[11] == b"\1"]
+	expect(any(c[15].startswith(b"INVITE ") and c[3] == ours and c[7] == b"\x13\xc4" for c in sip), "no INVITE from us")
+	expect(any(c[15].startswith(b"SIP/2.0 200") and c[4] == ours for c in sip), "no 200 to us")
+	expect(any(c[15].startswith(b"CRCX") for c in packets if c[11] == b"\6"), "no CRCX")
+	expect(all(c[12] == struct.pack("!I", 77) for c in packets), "agent id")
+	ids = {c[17] for c in packets if c[15][:4] in (b"CRCX", b"BYE ", b"ACK ", b"DLCX") and 17 in c}
+	expect(len(ids) == 1, "correlation ids: %s" % ids)
+	return "%d messages" % len(packets)

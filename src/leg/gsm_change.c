@@ -128,8 +128,7 @@ static void remember(struct gsm_leg *gl, const struct gsm_msc_media *mm, const c
 		TALLOC_FREE(m->fmtp);
 		TALLOC_FREE(m->before);
 	}
-	m->codec = mm->codec;
-	m->core_pt = mm->pt;
+	gsm_codecs_take(gl, mm);
 	if (m->mode != MEDIA_DIRECT)
 		return;
 	m->local = mm->addr;
@@ -205,7 +204,14 @@ void gsm_change_tell(struct gsm_leg *gl)
 void gsm_change_same_media(struct gsm_leg *gl, const struct gsm_leg *other)
 {
 	const struct gsm_media *m = &other->media;
-	struct gsm_msc_media mm = { .addr = m->msc, .codec = m->codec, .pt = m->core_pt };
+	struct gsm_msc_media mm = {
+		.addr = m->msc,
+		.codec = m->codec,
+		.pt = m->core_pt,
+		.event_pt = m->core_event_pt,
+		.modes = m->modes,
+		.be = m->core_be,
+	};
 
 	take(gl, &mm, "");
 }

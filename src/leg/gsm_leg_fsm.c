@@ -106,8 +106,7 @@ static void st_idle(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 		gl->parties = talloc(gl, struct call_parties);
 		gsm_setup_parties(gsm_kind_of(gl), gl->parties, setup);
 		if (gl->parties->emergency)
-			LOG_GSM(gl, LOGL_NOTICE, "EMERGENCY call, IMSI %s\n",
-				setup->imsi[0] ? setup->imsi : "not known");
+			LOG_GSM(gl, LOGL_NOTICE, "EMERGENCY call, IMSI %s\n", setup->imsi[0] ? setup->imsi : "not known");
 		mode = route_look_ahead(gsm_kind_of(gl)->env.calls, gl->leg.kind, "", gl->parties);
 		gsm_media_init(gl, mode < 0 ? MEDIA_ANCHORED : mode);
 		state_chg(gl, GSM_ST_MO_MEDIA);
@@ -161,12 +160,11 @@ static void tx_progress(struct gsm_leg *gl, enum mncc_msg_type type)
 
 static bool early_media(struct gsm_leg *gl, const struct leg_media *media)
 {
-	if (media->kind != LEG_MEDIA_ANSWER)
-		return true;
-	if (!gsm_media_take_answer(gl, media))
-		return false;
-	gl->media.early = true;
-	return true;
+	if (media->kind == LEG_MEDIA_VOID) /* another target rings, and what was heard of the one before is over */
+		gl->media.early = false;
+	if (media->kind == LEG_MEDIA_ANSWER && gsm_media_take_early(gl, media))
+		gl->media.early = gl->media.peer_sends;
+	return !gl->leg.released;
 }
 
 static void answer(struct gsm_leg *gl, const struct leg_answered *answered)
@@ -291,6 +289,12 @@ static void setup_cnf(struct gsm_leg *gl, const struct mncc_msg *cnf)
 		gsm_phone_share(gl);
 }
 
+/* 3GPP TS 24.008 10.5.4.21: 1, the call is not end-to-end ISDN and there may be something to hear; 8, there is */
+static bool in_band(const struct mncc_msg *msg)
+{
+	return (msg->fields & MNCC_FIELD_PROGRESS) && (msg->progress.descr == 1 || msg->progress.descr == 8);
+}
+
 static void st_mt_waiting(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 {
 	struct gsm_leg *gl = fi->priv;
@@ -300,9 +304,13 @@ static void st_mt_waiting(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 		confirmed(gl, data);
 
 	switch (event) {
+	case GSM_EV_CALL_CONF_IND:
+		gsm_media_phone_can(gl, data);
+		return;
 	case GSM_EV_ALERT_IND:
 		osmo_fsm_inst_state_chg_keep_timer(fi, GSM_ST_MT_RINGING);
-		leg_post_media(&gl->leg, LEG_EV_ALERTING, LEG_MEDIA_NONE, NULL);
+		gl->media.early = in_band(data);
+		gsm_media_post_early(gl, LEG_EV_ALERTING);
 		return;
 	case GSM_EV_SETUP_CNF:
 		setup_cnf(gl, data);
@@ -310,6 +318,8 @@ static void st_mt_waiting(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 	case GSM_EV_MEDIA_READY:
 		if (fi->state != GSM_ST_MT_PAGING)
 			osmo_timer_del(&fi->timer);
+		if (fi->state == GSM_ST_MT_RINGING && gl->media.early && !gl->media.local_hash)
+			gsm_media_post_early(gl, LEG_EV_PROGRESS);
 		return;
 	}
 }

@@ -21,6 +21,7 @@
 #include <osmocom/sipgw/leg/gsm_leg.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
 #include <osmocom/sipgw/mncc/mncc_msg.h>
+#include <osmocom/sipgw/sdp/sdp_agree.h>
 #include <osmocom/sipgw/sdp/sdp_nego.h>
 
 struct mgw_endp;
@@ -90,6 +91,14 @@ enum gsm_offer {
 	GSM_OFFER_CHANGE,	/*!< the MSC's address or codec changed */
 };
 
+#define GSM_MAX_OTHERS 4
+
+/*! A codec that the MSC could assign, too. */
+struct gsm_other_codec {
+	uint8_t codec;	/*!< enum sdp_codec_id */
+	uint8_t pt;	/*!< its payload type on the MSC's side */
+};
+
 /*! Media of a GSM leg: between the MSC and the SIP side, through an endpoint of the gateway or directly. Descriptions are made anew from
  * this when they are needed. */
 struct gsm_media {
@@ -111,16 +120,23 @@ struct gsm_media {
 	uint8_t mode;			/*!< enum media_mode */
 	uint8_t codec;			/*!< enum sdp_codec_id */
 	uint8_t core_pt, peer_pt;	/*!< its payload type on either side */
+	uint8_t core_event_pt, peer_event_pt; /*!< those of telephone-event, 0: that side has none */
+	struct gsm_other_codec others[GSM_MAX_OTHERS]; /*!< anchored: what the MSC may still be led to assign (gsm_codecs.c) */
+	uint16_t modes;			/*!< of AMR as the MSC has it, bit per mode; 0: not known */
 	uint8_t offered;		/*!< enum gsm_offer: ours that waits for an answer */
-	bool core_busy, peer_busy;	/*!< wanted from the gateway, not there yet */
-	bool peer_receives;		/*!< the SIP side wants audio now */
-	bool phone_holds;
-	bool moved;			/*!< the SIP side has yet to be told that local or the codec is another one now */
-	bool telling;			/*!< our offer under way tells it */
-	bool recoded;			/*!< the SIP side has not agreed to codec yet */
-	bool connected;			/*!< the MSC was told where to send */
-	bool shared;			/*!< with another call of the phone (gsm_phone.c) */
-	bool early;			/*!< there is in-band audio before the answer */
+	bool core_be : 1;		/*!< the MSC packs AMR bandwidth-efficient (RFC 4867 4.3) */
+	bool core_busy : 1, peer_busy : 1; /*!< wanted from the gateway, not there yet */
+	bool peer_receives : 1;		/*!< the SIP side wants audio now */
+	bool peer_sends : 1;		/*!< it sends some */
+	bool phone_holds : 1;
+	bool moved : 1;			/*!< the SIP side has yet to be told that local or the codec is another one now */
+	bool telling : 1;		/*!< our offer under way tells it */
+	bool recoded : 1;		/*!< the SIP side has not agreed to codec yet */
+	bool connected : 1;		/*!< the MSC was told where to send */
+	bool shared : 1;		/*!< with another call of the phone (gsm_phone.c) */
+	bool early : 1;			/*!< there is in-band audio before the answer */
+	bool counted : 1;		/*!< our last description has a version that none before it had */
+	bool unsaid : 1;		/*!< and it was not sent: that version is still free */
 };
 
 struct gsm_leg {
@@ -209,9 +225,12 @@ void gsm_media_msc_changed(struct gsm_leg *gl, bool codec_changed);
 bool gsm_media_ready(const struct gsm_leg *gl);
 int gsm_media_take_setup_offer(struct gsm_leg *gl, const struct leg_media *media, char *buf, size_t len, struct cause *why);
 bool gsm_media_take_answer(struct gsm_leg *gl, const struct leg_media *media);
+bool gsm_media_take_early(struct gsm_leg *gl, const struct leg_media *media);
 void gsm_media_take_offer(struct gsm_leg *gl, const struct leg_media *media);
 void gsm_media_connect(struct gsm_leg *gl);
 void gsm_media_post_setup(struct gsm_leg *gl, const struct call_parties *parties);
+void gsm_media_post_early(struct gsm_leg *gl, enum leg_event_type type);
+void gsm_media_phone_can(struct gsm_leg *gl, const struct mncc_msg *msg);
 void gsm_media_post_answered(struct gsm_leg *gl, const struct number *connected);
 void gsm_media_post_answer(struct gsm_leg *gl);
 void gsm_media_answer_void(struct gsm_leg *gl);
@@ -249,7 +268,10 @@ bool gsm_remote_restore(struct gsm_leg *gl);
 struct gsm_msc_media {
 	struct rtp_addr addr;
 	uint8_t codec;	/*!< enum sdp_codec_id */
-	uint8_t pt;
+	uint8_t pt, event_pt;
+	uint16_t modes;
+	struct gsm_other_codec others[GSM_MAX_OTHERS];
+	bool be;
 	bool sdp;	/*!< it was said in SDP */
 };
 int gsm_msc_media_decode(struct gsm_msc_media *mm, const struct mncc_msg *msg);
@@ -260,11 +282,20 @@ const char *gsm_sdp_offer(struct gsm_leg *gl, char *buf, size_t len);
 const char *gsm_sdp_answer(struct gsm_leg *gl, const char *offer, char *buf, size_t len);
 int gsm_sdp_for_setup(char *buf, size_t len, const struct sdp_caps *caps);
 int gsm_sdp_for_msc(struct gsm_leg *gl, char *buf, size_t len, const char *remote);
-void gsm_sdp_ours(struct sdp_caps *caps, const struct gsm_leg *gl);
-const char *gsm_sdp_codec_fmtp(enum sdp_codec_id codec);
 void rtp_addr_from_str(struct rtp_addr *addr, const struct osmo_sockaddr_str *str);
 void rtp_addr_to_str(struct osmo_sockaddr_str *str, const struct rtp_addr *addr);
 bool rtp_addr_equal(const struct rtp_addr *a, const struct rtp_addr *b);
+
+/* gsm_codecs.c */
+void gsm_codecs_ours(struct sdp_caps *caps, const struct gsm_leg *gl);
+int gsm_codecs_answer(struct sdp_msg *answer, const struct sdp_msg *offer, const struct gsm_leg *gl,
+		      const struct osmo_sockaddr_str *addr, enum sdp_dir dir, char *why);
+void gsm_codecs_core(struct sdp_format *f, struct sdp_format *event, const struct gsm_leg *gl);
+void gsm_codecs_peer(struct sdp_format *f, struct sdp_format *event, const struct gsm_leg *gl);
+bool gsm_codecs_settle(struct gsm_leg *gl, enum sdp_codec_id codec);
+bool gsm_codecs_set_peer_event(struct gsm_leg *gl, const struct sdp_media *audio);
+void gsm_codecs_take(struct gsm_leg *gl, const struct gsm_msc_media *mm);
+bool gsm_codecs_set_fmtp(struct gsm_leg *gl, const char *fmtp);
 
 /* gsm_services.c */
 bool gsm_services_rx(struct gsm_leg *gl, const struct mncc_msg *msg);

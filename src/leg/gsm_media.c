@@ -17,6 +17,7 @@
 #include <osmocom/sipgw/base/token.h>
 #include <osmocom/sipgw/mgcp/mgw_endp.h>
 #include <osmocom/sipgw/mgcp/mgw_pool.h>
+#include <osmocom/sipgw/sdp/sdp_agree.h>
 #include <osmocom/sipgw/sdp/sdp_msg.h>
 #include <osmocom/sipgw/sdp/sdp_nego.h>
 
@@ -95,8 +96,7 @@ static void want_core(struct gsm_leg *gl)
 	/* another call of the phone may have the MSC's port now */
 	if (m->phone_holds)
 		want.mode = MGW_MODE_RECVONLY;
-	sdp_codec_to_format(&want.codec, m->codec, gsm_sdp_codec_fmtp(m->codec));
-	want.codec.pt = m->core_pt;
+	gsm_codecs_core(&want.codec, &want.event, gl);
 	rtp_addr_to_str(&want.remote, &m->msc);
 	m->core_busy = true;
 	mgw_endp_want(m->endp, MGW_CONN_CORE, &want);
@@ -107,8 +107,7 @@ static void want_peer(struct gsm_leg *gl)
 	struct gsm_media *m = &gl->media;
 	struct mgw_want want = { .mode = MGW_MODE_RECVONLY, .ptime = 20 };
 
-	sdp_codec_to_format(&want.codec, m->codec, m->fmtp ? m->fmtp : gsm_sdp_codec_fmtp(m->codec));
-	want.codec.pt = m->peer_pt;
+	gsm_codecs_peer(&want.codec, &want.event, gl);
 	rtp_addr_to_str(&want.remote, &m->peer);
 	/* hold is recvonly: osmo-mgw knows no "inactive" */
 	if (m->peer.af != AF_UNSPEC && m->peer_receives && !m->phone_holds)
@@ -181,7 +180,7 @@ int gsm_media_take_setup_offer(struct gsm_leg *gl, const struct leg_media *media
 	int rc;
 
 	buf[0] = '\0';
-	gsm_sdp_ours(&ours, gl);
+	gsm_codecs_ours(&ours, gl);
 	caps = ours;
 	if (media->kind == LEG_MEDIA_OFFER) {
 		if (!gsm_remote_offer(gl, &u, media->sdp, why))
@@ -199,8 +198,8 @@ int gsm_media_take_setup_offer(struct gsm_leg *gl, const struct leg_media *media
 	return 0;
 }
 
-/* Let the gateway or the MSC know what the SIP side said. */
-static void apply_remote(struct gsm_leg *gl, bool changed, const char *text)
+/* Let the gateway or the MSC know what the SIP side said; codec: what it was before. */
+static void apply_remote(struct gsm_leg *gl, bool changed, enum sdp_codec_id codec, const char *text)
 {
 	struct gsm_media *m = &gl->media;
 
@@ -208,6 +207,11 @@ static void apply_remote(struct gsm_leg *gl, bool changed, const char *text)
 		tx_rtp_connect(gl, text);
 	else if (m->mode == MEDIA_ANCHORED && m->endp && changed)
 		want_peer(gl);
+	/* the codec is another one that the MSC said was possible: it is told, and assigns that one */
+	if (m->mode == MEDIA_ANCHORED && m->endp && m->codec != codec) {
+		m->connected = false;
+		want_core(gl);
+	}
 }
 
 static void offer_done(struct gsm_leg *gl, enum leg_media_kind outcome)
@@ -245,6 +249,7 @@ static bool bad_answer(struct gsm_leg *gl, const struct cause *why)
 bool gsm_media_take_answer(struct gsm_leg *gl, const struct leg_media *media)
 {
 	bool answered = media->kind == LEG_MEDIA_ANSWER, changed = gl->media.recoded;
+	enum sdp_codec_id codec = gl->media.codec;
 	struct gsm_remote u;
 	struct cause why;
 
@@ -254,10 +259,26 @@ bool gsm_media_take_answer(struct gsm_leg *gl, const struct leg_media *media)
 		changed |= gsm_remote_remember(gl, &u, media->sdp);
 	}
 	if (answered)
-		apply_remote(gl, changed, media->sdp);
+		apply_remote(gl, changed, codec, media->sdp);
+	else if (media->kind == LEG_MEDIA_RETRY && gl->media.offered)
+		gl->media.unsaid = gl->media.counted;
 	if (!gl->leg.released)
 		offer_done(gl, media->kind);
 	return !gl->leg.released;
+}
+
+/*! An early answer; there may be several, of forks or of one target after the other, each in place of the one before.
+ * One that cannot be used is passed over: another one, or the last one, may be. Returns false if it was. */
+bool gsm_media_take_early(struct gsm_leg *gl, const struct leg_media *media)
+{
+	struct gsm_remote u;
+	struct cause why;
+
+	if (is_news(gl, media->sdp) && !gsm_remote_answer(gl, &u, media->sdp, &why)) {
+		LOG_GSM_MEDIA(gl, "early answer of no use: %s", why.text);
+		return false;
+	}
+	return gsm_media_take_answer(gl, media);
 }
 
 /* An offer in a call. The same one again is a refresh, and changes nothing. */
@@ -266,6 +287,7 @@ static bool take_new_offer(struct gsm_leg *gl, const char *sdp)
 	struct gsm_remote u;
 	struct cause why;
 	bool changed = gl->media.recoded;
+	enum sdp_codec_id codec = gl->media.codec;
 
 	TALLOC_FREE(gl->media.before);
 	if (is_news(gl, sdp) || gl->media.moved)
@@ -278,7 +300,7 @@ static bool take_new_offer(struct gsm_leg *gl, const char *sdp)
 		changed |= gsm_remote_remember(gl, &u, sdp);
 	}
 	gl->media.offer = talloc_strdup(gl, sdp);
-	apply_remote(gl, changed, sdp);
+	apply_remote(gl, changed, codec, sdp);
 	return true;
 }
 
@@ -316,6 +338,21 @@ void gsm_media_post_setup(struct gsm_leg *gl, const struct call_parties *parties
 	}
 	gl->media.offered = GSM_OFFER_SETUP;
 	leg_post(&gl->leg, &ev);
+}
+
+/*! ALERTING or PROGRESS, with our answer if there is something to hear already. */
+void gsm_media_post_early(struct gsm_leg *gl, enum leg_event_type type)
+{
+	char buf[SDP_TEXT_LEN];
+	const char *sdp = NULL;
+
+	if (gl->media.early && gl->media.offer && gsm_media_ready(gl)) {
+		gsm_media_connect(gl);
+		if (gl->leg.released)
+			return;
+		sdp = gsm_sdp_answer(gl, gl->media.offer, buf, sizeof(buf));
+	}
+	leg_post_media(&gl->leg, type, sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_NONE, sdp);
 }
 
 /*! ANSWERED with our answer, or with our offer if the call came without one. */
@@ -421,6 +458,25 @@ static bool match_offer(struct gsm_leg *gl)
 	}
 	gsm_remote_remember(gl, &u, gl->media.offer);
 	return true;
+}
+
+/*! A call to a phone: what it can is known before the MSC has assigned anything (osmo-msc up to 1.10; later ones have
+ * looked at our offer themselves). What it cannot is not worth a radio channel. */
+void gsm_media_phone_can(struct gsm_leg *gl, const struct mncc_msg *msg)
+{
+	struct sdp_gsm_side gsm = { .speech_ver = msg->bearer_cap.speech_ver };
+	struct osmo_sockaddr_str local = { .af = AF_INET, .ip = "192.0.2.1", .port = 9 };
+	struct sdp_msg offer, answer;
+	char why[SDP_WHY_LEN];
+
+	if (!(msg->fields & MNCC_FIELD_BEARER_CAP) || (msg->sdp && *msg->sdp) || !gl->media.offer || gl->media.codec)
+		return;
+	if (sdp_msg_parse(&offer, gl->media.offer, strlen(gl->media.offer), NULL))
+		return;
+	if (sdp_agree_answer(&answer, &offer, &gsm, NULL, NULL, &local, SDP_SENDRECV, why) != -ENOTSUP)
+		return;
+	GSM_CTR(gl, GSM_CTR_NO_CODEC);
+	fail(gl, CAUSE_INCOMPATIBLE_DEST, why);
 }
 
 /*! The MSC's first word: now there is something to offer or to answer with. */

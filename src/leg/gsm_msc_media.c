@@ -12,6 +12,37 @@
 
 #include "gsm_leg_internal.h"
 
+static bool is_assignable(const struct sdp_format *f)
+{
+	return sdp_codec_of(f) != SDP_CODEC_UNKNOWN && sdp_codec_carries_call(f);
+}
+
+/* The formats behind the one assigned: what else it could be, and keys. */
+static void take_others(struct gsm_msc_media *mm, const struct sdp_media *audio)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < audio->n_formats; i++) {
+		const struct sdp_format *f = &audio->formats[i];
+		enum sdp_codec_id id = sdp_codec_of(f);
+
+		if (id == SDP_CODEC_TELEPHONE_EVENT && f->rate == sdp_codec_get(mm->codec)->rate)
+			mm->event_pt = f->pt;
+		else if (is_assignable(f) && id != mm->codec && n < ARRAY_SIZE(mm->others))
+			mm->others[n++] = (struct gsm_other_codec){ .codec = id, .pt = f->pt };
+	}
+}
+
+static void take_amr(struct gsm_msc_media *mm, const struct sdp_format *f)
+{
+	struct sdp_amr amr;
+
+	if ((mm->codec != SDP_CODEC_AMR && mm->codec != SDP_CODEC_AMR_WB) || sdp_amr_parse(&amr, f->fmtp) < 0)
+		return;
+	mm->modes = amr.mode_set;
+	mm->be = !amr.octet_align;
+}
+
 /* from its SDP: the first codec is the one assigned */
 static bool from_sdp(struct gsm_msc_media *mm, const char *text)
 {
@@ -24,13 +55,15 @@ static bool from_sdp(struct gsm_msc_media *mm, const char *text)
 	audio = sdp_msg_audio(&sdp);
 	if (!audio || !osmo_sockaddr_str_is_nonzero(&audio->addr))
 		return false;
-	for (i = 0; i < audio->n_formats && !sdp_codec_is_voice(sdp_codec_of(&audio->formats[i])); i++)
+	for (i = 0; i < audio->n_formats && !is_assignable(&audio->formats[i]); i++)
 		;
 	if (i == audio->n_formats)
 		return false;
 	*mm = (struct gsm_msc_media){ .codec = sdp_codec_of(&audio->formats[i]),
 				      .pt = audio->formats[i].pt,
 				      .sdp = true };
+	take_amr(mm, &audio->formats[i]);
+	take_others(mm, audio);
 	rtp_addr_from_str(&mm->addr, &audio->addr);
 	return mm->addr.af != AF_UNSPEC;
 }

@@ -16,18 +16,17 @@
 
 #include "gsm_leg_internal.h"
 
-/* "phone: AMR; peer offers PCMA, PCMU": for the log line, the Warning, and show calls */
-static struct cause no_codec(struct gsm_leg *gl, const struct sdp_media *audio, const char *verb)
+/* "phone: AMR only; peer answers PCMA": for the log line, the Warning, and show calls */
+static struct cause no_codec(struct gsm_leg *gl, const struct sdp_media *audio)
 {
 	struct sdp_caps ours, theirs;
-	char ours_str[64], theirs_str[64];
+	char why[SDP_WHY_LEN];
 
-	gsm_sdp_ours(&ours, gl);
+	gsm_codecs_ours(&ours, gl);
 	sdp_caps_from_media(&theirs, audio);
-	sdp_caps_to_str_buf(ours_str, sizeof(ours_str), &ours);
-	sdp_caps_to_str_buf(theirs_str, sizeof(theirs_str), &theirs);
+	sdp_agree_why_buf(why, sizeof(why), &ours, NULL, "answers", &theirs);
 	GSM_CTR(gl, GSM_CTR_NO_CODEC);
-	return cause_make(CAUSE_INCOMPATIBLE_DEST, "phone: %s; peer %s %s", ours_str, verb, theirs_str);
+	return cause_make(CAUSE_INCOMPATIBLE_DEST, "%s", why);
 }
 
 static bool parse(struct gsm_remote *u, const char *text, struct cause *why)
@@ -44,20 +43,17 @@ static bool parse(struct gsm_remote *u, const char *text, struct cause *why)
 bool gsm_remote_offer(struct gsm_leg *gl, struct gsm_remote *u, const char *text, struct cause *why)
 {
 	struct osmo_sockaddr_str local = { .af = AF_INET, .ip = "192.0.2.1", .port = 9 };
+	char text_why[SDP_WHY_LEN];
 	struct sdp_msg answer;
-	struct sdp_caps ours;
 	int i = 0, rc;
 
 	if (!parse(u, text, why))
 		return false;
-	gsm_sdp_ours(&ours, gl);
-	rc = sdp_nego_make_answer(&answer, &u->sdp, &ours, &local, SDP_SENDRECV);
-	if (rc == -ENOTSUP) {
-		*why = no_codec(gl, sdp_msg_audio(&u->sdp), "offers");
-	} else if (rc < 0) {
-		*why = cause_make(CAUSE_INCOMPATIBLE_DEST, rc == -EADDRNOTAVAIL
-								   ? "the offer has no usable IP address for the audio"
-								   : "the offer has no plain RTP audio stream");
+	rc = gsm_codecs_answer(&answer, &u->sdp, gl, &local, SDP_SENDRECV, text_why);
+	if (rc < 0) {
+		*why = cause_make(CAUSE_INCOMPATIBLE_DEST, "%s", text_why);
+		if (rc == -ENOTSUP)
+			GSM_CTR(gl, GSM_CTR_NO_CODEC);
 	} else {
 		while (!answer.media[i].addr.port)
 			i++;
@@ -82,7 +78,7 @@ bool gsm_remote_answer(struct gsm_leg *gl, struct gsm_remote *u, const char *tex
 	rc = sdp_nego_check_answer(&offer, &u->sdp, &what);
 	u->audio = sdp_msg_audio(&u->sdp);
 	if (rc == -ENOTSUP && u->audio) {
-		*why = no_codec(gl, u->audio, "answers");
+		*why = no_codec(gl, u->audio);
 		return false;
 	}
 	chosen = rc || !u->audio ? NULL : sdp_nego_chosen(sdp_msg_audio(&offer), u->audio);
@@ -92,19 +88,9 @@ bool gsm_remote_answer(struct gsm_leg *gl, struct gsm_remote *u, const char *tex
 		return false;
 	}
 	u->fmt = *chosen;
-	return true;
-}
-
-static bool set_fmtp(struct gsm_leg *gl, const char *fmtp)
-{
-	struct gsm_media *m = &gl->media;
-	const char *usual = gsm_sdp_codec_fmtp(m->codec) ?: "", *was = m->fmtp ?: usual;
-
-	if (!strcmp(was, fmtp))
-		return false;
-	TALLOC_FREE(m->fmtp);
-	if (strcmp(usual, fmtp))
-		m->fmtp = talloc_strdup(gl, fmtp);
+	/* it may leave out the name of a dynamic type: then it is the one that was offered */
+	if (!chosen->enc[0])
+		u->fmt = *sdp_media_format(sdp_msg_audio(&offer), chosen->pt);
 	return true;
 }
 
@@ -121,12 +107,13 @@ bool gsm_remote_remember(struct gsm_leg *gl, const struct gsm_remote *u, const c
 	changed = !rtp_addr_equal(&peer, &m->peer) || receives != m->peer_receives;
 	m->peer = peer;
 	m->peer_receives = receives;
+	m->peer_sends = u->audio->dir == SDP_SENDRECV || u->audio->dir == SDP_SENDONLY;
 	m->remote_hash = token_hash_str(text);
 	if (!m->codec)
 		return changed; /* which format counts is known when the MSC has assigned one */
-	/* an answer may leave out the name of a dynamic type: then it is the one that was offered */
-	if (u->fmt.enc[0])
-		changed |= set_fmtp(gl, u->fmt.fmtp);
+	changed |= gsm_codecs_settle(gl, sdp_codec_of(&u->fmt));
+	changed |= gsm_codecs_set_fmtp(gl, u->fmt.fmtp);
+	changed |= gsm_codecs_set_peer_event(gl, u->audio);
 	changed |= u->fmt.pt != m->peer_pt;
 	m->peer_pt = u->fmt.pt;
 	return changed;

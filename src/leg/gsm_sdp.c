@@ -50,49 +50,25 @@ bool rtp_addr_equal(const struct rtp_addr *a, const struct rtp_addr *b)
 	return a->af == b->af && a->port == b->port && !memcmp(a->ip, b->ip, sizeof(a->ip));
 }
 
-/*! The parameters that a codec has on the GSM side: AMR is octet-aligned there (osmo-msc, osmo-bsc). */
-const char *gsm_sdp_codec_fmtp(enum sdp_codec_id codec)
-{
-	return codec == SDP_CODEC_AMR || codec == SDP_CODEC_AMR_WB ? "octet-align=1" : NULL;
-}
-
-/*! What this leg can do, as far as is known: the codec assigned, else all that GSM has. */
-void gsm_sdp_ours(struct sdp_caps *caps, const struct gsm_leg *gl)
-{
-	static const enum sdp_codec_id all[] = { SDP_CODEC_AMR, SDP_CODEC_GSM_EFR, SDP_CODEC_GSM_FR, SDP_CODEC_GSM_HR };
-	const struct gsm_media *m = &gl->media;
-	struct sdp_msg sdp;
-	struct sdp_media *audio;
-	unsigned int i;
-
-	*caps = (struct sdp_caps){};
-	if (m->msc_sdp && !sdp_msg_parse(&sdp, m->msc_sdp, strlen(m->msc_sdp), NULL) && (audio = sdp_msg_audio(&sdp))) {
-		sdp_caps_from_media(caps, audio);
-		return;
-	}
-	if (m->codec) {
-		sdp_caps_add(caps, m->codec, gsm_sdp_codec_fmtp(m->codec));
-		return;
-	}
-	for (i = 0; i < ARRAY_SIZE(all); i++)
-		sdp_caps_add(caps, all[i], gsm_sdp_codec_fmtp(all[i]));
-}
-
 static enum sdp_dir our_dir(const struct gsm_leg *gl)
 {
 	return gl->media.phone_holds ? SDP_SENDONLY : SDP_SENDRECV;
 }
 
-/* Encode with the version due: that of the description before if it is the same, else one more. */
+/* Encode with the version due: that of the description before if it is the same or was not sent, else one more. */
 static const char *encode_versioned(struct gsm_leg *gl, char *buf, size_t len, struct sdp_msg *sdp)
 {
 	struct gsm_media *m = &gl->media;
 	uint64_t base = sdp->sess_version;
+	bool unsaid = m->unsaid;
 	int rc;
 
+	m->unsaid = false;
+	m->counted = unsaid;
 	sdp->sess_version = base + m->version;
 	rc = sdp_msg_encode(buf, len, sdp);
-	if (rc >= 0 && (size_t)rc < len && m->local_hash && m->local_hash != token_hash_str(buf)) {
+	if (rc >= 0 && (size_t)rc < len && m->local_hash && m->local_hash != token_hash_str(buf) && !unsaid) {
+		m->counted = true;
 		sdp->sess_version = base + ++m->version;
 		rc = sdp_msg_encode(buf, len, sdp);
 	}
@@ -117,14 +93,15 @@ static void init_own(const struct gsm_leg *gl, struct sdp_msg *sdp)
 	const struct gsm_media *m = &gl->media;
 	struct osmo_sockaddr_str addr;
 	struct sdp_media *audio;
+	struct sdp_caps caps;
 
 	rtp_addr_to_str(&addr, &m->local);
 	sdp_msg_init_audio(sdp, &addr);
 	sdp->sess_id = m->sess_id;
 	audio = &sdp->media[0];
-	sdp_codec_to_format(&audio->formats[0], m->codec, m->fmtp ? m->fmtp : gsm_sdp_codec_fmtp(m->codec));
-	audio->formats[0].pt = m->peer_pt;
-	audio->n_formats = 1;
+	gsm_codecs_ours(&caps, gl);
+	audio->n_formats = caps.n;
+	memcpy(audio->formats, caps.f, caps.n * sizeof(caps.f[0]));
 	audio->ptime = 20;
 }
 
@@ -156,17 +133,18 @@ const char *gsm_sdp_answer(struct gsm_leg *gl, const char *offer_text, char *buf
 	struct gsm_media *m = &gl->media;
 	struct sdp_msg offer, answer, msc;
 	struct osmo_sockaddr_str addr;
-	struct sdp_caps caps;
+	char why[SDP_WHY_LEN];
+	bool said;
 
 	if (sdp_msg_parse(&offer, offer_text, strlen(offer_text), NULL))
 		return NULL;
 	/* its numbers follow the offer's, that the MSC has seen in SETUP_REQ */
-	if (m->msc_sdp && !m->local_hash && offer.n_media == 1 && !offer.n_media_dropped && our_dir(gl) == SDP_SENDRECV)
+	said = m->local_hash && !(m->msc_sdp && m->local_hash == token_hash_str(m->msc_sdp));
+	if (m->msc_sdp && !said && offer.n_media == 1 && !offer.n_media_dropped && our_dir(gl) == SDP_SENDRECV)
 		return as_msc_said(gl);
 
 	rtp_addr_to_str(&addr, &m->local);
-	gsm_sdp_ours(&caps, gl);
-	if (sdp_nego_make_answer(&answer, &offer, &caps, &addr, our_dir(gl)) < 0)
+	if (gsm_codecs_answer(&answer, &offer, gl, &addr, our_dir(gl), why) < 0)
 		return NULL;
 	answer.sess_id = m->sess_id;
 	if (m->msc_sdp && !sdp_msg_parse(&msc, m->msc_sdp, strlen(m->msc_sdp), NULL)) {
@@ -199,7 +177,7 @@ int gsm_sdp_for_setup(char *buf, size_t len, const struct sdp_caps *caps)
 			;
 		if (j < audio->n_formats)
 			continue;
-		sdp_codec_to_format(&audio->formats[audio->n_formats++], id, gsm_sdp_codec_fmtp(id));
+		sdp_codec_to_format(&audio->formats[audio->n_formats++], id, sdp_agree_gsm_fmtp(id));
 	}
 	rc = sdp_msg_encode(buf, len, &sdp);
 	return rc < 0 || (size_t)rc >= len ? -EMSGSIZE : 0;
@@ -227,9 +205,10 @@ int gsm_sdp_for_msc(struct gsm_leg *gl, char *buf, size_t len, const char *remot
 	sdp_msg_init_audio(&sdp, &addr);
 	sdp.sess_id = m->sess_id;
 	sdp.media[0].dir = direct && !m->peer_receives ? SDP_SENDONLY : SDP_SENDRECV;
-	sdp_codec_to_format(&sdp.media[0].formats[0], m->codec, gsm_sdp_codec_fmtp(m->codec));
-	sdp.media[0].formats[0].pt = direct ? m->peer_pt : m->core_pt;
-	sdp.media[0].n_formats = 1;
+	gsm_codecs_core(&sdp.media[0].formats[0], &sdp.media[0].formats[1], gl);
+	if (direct)
+		sdp.media[0].formats[0].pt = m->peer_pt;
+	sdp.media[0].n_formats = sdp.media[0].formats[1].enc[0] ? 2 : 1;
 	sdp.media[0].ptime = 20;
 	rc = sdp_msg_encode(buf, len, &sdp);
 	return rc < 0 || (size_t)rc >= len ? -EMSGSIZE : 0;

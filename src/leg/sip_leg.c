@@ -151,16 +151,30 @@ static bool refuse_by_limit(struct sip_leg *sl, struct sip_peer *peer, const str
 	return true;
 }
 
+/* Returns false if nothing would be left of it */
+static bool limit_offer(const char **sdp, const struct sip_peer *peer, char *buf, size_t len, struct cause *why)
+{
+	bool offered = *sdp;
+
+	*sdp = sip_leg_codecs_limit(peer, *sdp, true, buf, len, why);
+	return *sdp || !offered;
+}
+
 static void cmd_setup(struct sip_leg *sl, const struct leg_setup *setup)
 {
 	struct sip_peer *peer = sip_peer_find(env_of(sl->leg.kind)->ua, sl->target ?: "");
 	struct sip_leg_invite li;
+	char sdp[SIP_LEG_SDP_LEN];
 	struct cause why;
 
 	if (peer && refuse_by_limit(sl, peer, setup))
 		return;
 	if (peer) {
 		sip_leg_invite_from_setup(&li, setup, peer);
+		if (!limit_offer(&li.inv.sdp, peer, sdp, sizeof(sdp), &why)) {
+			leg_end(sl, &why);
+			return;
+		}
 		sl->session = sip_session_invite(env_of(sl->leg.kind)->ua, peer, &li.inv, &session_ops, sl);
 	}
 	sip_leg_record_bind(sl);
@@ -301,8 +315,10 @@ void sip_leg_incoming(const struct leg_kind *kind, struct sip_session *s, struct
 		      const struct sip_invite *inv)
 {
 	struct call_parties parties = {};
+	char buf[SIP_LEG_SDP_LEN];
 	struct cause why;
 	struct sip_leg *sl;
+	const char *sdp;
 
 	if (sip_leg_parties_from_invite(&parties, inv, &why) < 0) {
 		log_refused(kind, peer, &why);
@@ -321,7 +337,11 @@ void sip_leg_incoming(const struct leg_kind *kind, struct sip_session *s, struct
 	sip_leg_record_bind(sl);
 	sip_leg_media_incoming(sl, inv->sdp);
 	sip_session_set_user(s, &session_ops, sl);
-	post_setup(sl, peer, &parties, inv->sdp);
+	sdp = sip_leg_codecs_limit(peer, inv->sdp, false, buf, sizeof(buf), &why);
+	if (inv->sdp && !sdp)
+		sip_leg_release(sl, &why);
+	else
+		post_setup(sl, peer, &parties, sdp);
 }
 
 /*! The kind "sip"; owned by \a ctx, \a env is copied. */

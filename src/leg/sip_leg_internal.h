@@ -63,6 +63,11 @@ void sip_leg_dtmf_info(struct sip_session *s, const struct sip_session_info *inf
 void sip_leg_dtmf_done(struct sip_session *s, const struct sip_session_info *info, void *data);
 void sip_leg_dtmf_flush(struct sip_leg *sl);
 
+/* sip_leg_codecs.c */
+#define SIP_LEG_SDP_LEN 4096 /*!< of an offer that was limited to the peer's list of codecs */
+const char *sip_leg_codecs_limit(const struct sip_peer *peer, const char *text, bool to_peer, char *buf, size_t len,
+				 struct cause *why);
+
 /* sip_leg_media.c */
 void sip_leg_media_early(struct sip_leg *sl, enum leg_event_type type, bool *told, const char *sdp);
 void sip_leg_media_ring(struct sip_leg *sl, uint16_t status, const struct leg_media *media);

@@ -47,23 +47,31 @@ static void keep_early_answer(struct sip_leg *sl, const struct leg_media *media)
 	sl->early_answer = talloc_strdup(sl, media->sdp);
 }
 
+/*! To a peer that calls: it rings (180), or there is something to hear (183). What can be heard while it rings goes
+ * into a 183 too: a 180 makes the peer play its own tone (RFC 3960 3.2). */
 void sip_leg_media_ring(struct sip_leg *sl, uint16_t status, const struct leg_media *media)
 {
+	const struct sip_peer *peer = sip_session_peer(sl->session);
+	bool hears = media->kind == LEG_MEDIA_ANSWER && !(peer && peer->cfg.no_early_media);
+
 	keep_early_answer(sl, media);
-	sip_session_provisional(sl->session, status,
-				status == 183 && media->kind == LEG_MEDIA_ANSWER ? media->sdp : NULL);
+	sip_session_provisional(sl->session, hears ? 183 : status, hears ? media->sdp : NULL);
 }
 
 void sip_leg_media_answer(struct sip_leg *sl, const struct leg_media *media)
 {
 	const char *sdp = media->sdp ? media->sdp : sl->early_answer;
-	struct cause why;
+	struct cause why = cause_make(CAUSE_INTERWORKING, "the answer has no session description");
+	char buf[SIP_LEG_SDP_LEN];
 
-	if (!sdp || sip_session_answer(sl->session, sdp) < 0) {
-		why = cause_make(CAUSE_INTERWORKING, "%s",
-				 sdp ? "the answer could not be sent" : "the answer has no session description");
-		sip_leg_release(sl, &why);
+	if (sdp && media->kind == LEG_MEDIA_OFFER)
+		sdp = sip_leg_codecs_limit(sip_session_peer(sl->session), sdp, true, buf, sizeof(buf), &why);
+	if (sdp && sip_session_answer(sl->session, sdp) < 0) {
+		why = cause_make(CAUSE_INTERWORKING, "the answer could not be sent");
+		sdp = NULL;
 	}
+	if (!sdp)
+		sip_leg_release(sl, &why);
 	TALLOC_FREE(sl->early_answer);
 }
 
@@ -105,6 +113,9 @@ void sip_leg_media_reoffer(struct sip_session *s, const struct sip_session_info 
 	struct sip_leg *sl = data;
 	int hold = info->sdp ? holds(info->sdp) : -ENOENT;
 	enum leg_event_type type = LEG_EV_MEDIA;
+	char buf[SIP_LEG_SDP_LEN];
+	struct cause why;
+	const char *sdp;
 
 	if (sl->reoffer_gone) { /* the answer to the one before is still due: not to be taken for this one's */
 		sip_session_reply(s, 491, NULL);
@@ -116,7 +127,8 @@ void sip_leg_media_reoffer(struct sip_session *s, const struct sip_session_info 
 		leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_ASK, NULL);
 		return;
 	}
-	if (hold < 0) {
+	sdp = sip_leg_codecs_limit(sip_session_peer(s), info->sdp, false, buf, sizeof(buf), &why);
+	if (hold < 0 || !sdp) {
 		sip_session_reply(s, 488, NULL);
 		return;
 	}
@@ -124,7 +136,7 @@ void sip_leg_media_reoffer(struct sip_session *s, const struct sip_session_info 
 		type = hold ? LEG_EV_HELD : LEG_EV_RESUMED;
 	sl->reoffer_holds = hold;
 	sl->reoffer_open = true;
-	leg_post_media(&sl->leg, type, LEG_MEDIA_OFFER, info->sdp);
+	leg_post_media(&sl->leg, type, LEG_MEDIA_OFFER, sdp);
 }
 
 void sip_leg_media_reoffer_gone(struct sip_session *s, const struct sip_session_info *info, void *data)
@@ -181,15 +193,24 @@ static void answer_reoffer(struct sip_leg *sl, const char *sdp)
 	}
 }
 
+static void offer(struct sip_leg *sl, const char *text)
+{
+	char buf[SIP_LEG_SDP_LEN];
+	struct cause why;
+	const char *sdp = sip_leg_codecs_limit(sip_session_peer(sl->session), text, true, buf, sizeof(buf), &why);
+
+	if (sl->reoffer_asks && sdp)
+		offer_in_200(sl, sdp);
+	else if (!sdp || sip_session_reinvite(sl->session, sdp) < 0)
+		leg_post_media(&sl->leg, LEG_EV_MEDIA, sdp ? LEG_MEDIA_RETRY : LEG_MEDIA_REFUSED, NULL);
+}
+
 /* An offer of the other side becomes a re-INVITE, its answer or refusal the response to the peer's */
 void sip_leg_media_cmd(struct sip_leg *sl, const struct leg_media *media)
 {
 	switch (media->kind) {
 	case LEG_MEDIA_OFFER:
-		if (sl->reoffer_asks)
-			offer_in_200(sl, media->sdp);
-		else if (sip_session_reinvite(sl->session, media->sdp) < 0)
-			leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_RETRY, NULL);
+		offer(sl, media->sdp);
 		return;
 	case LEG_MEDIA_ANSWER:
 		answer_reoffer(sl, media->sdp);

@@ -139,6 +139,17 @@ static int limit_formats(struct sdp_media *out, const struct sdp_media *in, cons
 	return carry;
 }
 
+static bool same_formats(const struct sdp_media *a, const struct sdp_media *b)
+{
+	if (a->n_formats != b->n_formats)
+		return false;
+	for (int i = 0; i < a->n_formats; i++) {
+		if (a->formats[i].pt != b->formats[i].pt)
+			return false;
+	}
+	return true;
+}
+
 static bool is_live_audio(const struct sdp_media *m)
 {
 	return m->addr.port && !strcasecmp(m->media, "audio") && sdp_media_is_rtp(m);
@@ -155,6 +166,7 @@ int sdp_agree_limit(struct sdp_msg *sdp, const struct sdp_policy *policy)
 {
 	struct sdp_media limited[SDP_MAX_MEDIA];
 	int carry[SDP_MAX_MEDIA] = {}, total = 0;
+	bool changed = false;
 
 	if (!is_set(policy))
 		return 0;
@@ -163,9 +175,12 @@ int sdp_agree_limit(struct sdp_msg *sdp, const struct sdp_policy *policy)
 		if (!is_live_audio(&sdp->media[i]))
 			continue;
 		total += carry[i] = limit_formats(&limited[i], &sdp->media[i], policy);
+		changed |= !same_formats(&limited[i], &sdp->media[i]);
 	}
 	if (!total)
 		return -ENOTSUP;
+	if (!changed)
+		return 0;
 	for (int i = 0; i < sdp->n_media; i++) {
 		if (!is_live_audio(&sdp->media[i]))
 			continue;
@@ -174,7 +189,7 @@ int sdp_agree_limit(struct sdp_msg *sdp, const struct sdp_policy *policy)
 		else
 			reject(&sdp->media[i]);
 	}
-	return 0;
+	return 1;
 }
 
 /* ---- words ---- */
@@ -285,7 +300,7 @@ int sdp_agree_answer(struct sdp_msg *answer, const struct sdp_msg *offer, const 
 	int rc = sdp_agree_limit(&wanted, policy);
 
 	sdp_agree_gsm_caps(&caps, gsm);
-	if (!rc)
+	if (rc >= 0)
 		rc = answer_from(answer, &wanted, &caps, gsm, addr, dir);
 	if (rc < 0)
 		why_of(why, rc, offer, &caps, policy, peer);

@@ -116,14 +116,14 @@ static void too_long(void)
 
 static void anchored(void)
 {
-	scene("media anchored: the first codec is the one assigned, and the only one offered", MEDIA_ANCHORED);
+	scene("media anchored: the first codec is the one assigned, the others are possible: all are offered", MEDIA_ANCHORED);
 	call_up_to(MO_SETUP);
 	msc_sends(MSC_RTP_CREATE, .rtp = "127.0.0.4:4004", .sdp = SDP_MSC("4004"));
 	msc_expects(MSC_RTP_CONNECT);
 	EXPECT(strstr(msc_heard_sdp(), "m=audio 16002 RTP/AVP 112\r\n"));
 	msc_expects(MSC_CALL_PROC_REQ);
 	sip_peer_expects("INVITE");
-	EXPECT(strstr(sip_peer_heard_sdp(), " RTP/AVP 112\r\n"));
+	EXPECT(strstr(sip_peer_heard_sdp(), " RTP/AVP 112 3 110\r\n"));
 	mgw_heard();
 	sip_peer_sends("200", .sdp = SDP_PBX);
 	sip_peer_expects("ACK");

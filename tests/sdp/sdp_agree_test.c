@@ -198,6 +198,7 @@ static void test_limit(void)
 	btw("an offer on its way: the list's codecs in the list's order, all else as it was");
 	parse_m(&sdp, text);
 	before = sdp;
+	EXPECT(sdp_agree_limit(&sdp, &policy) == 1);
 	EXPECT(sdp_agree_limit(&sdp, &policy) == 0);
 	EXPECT(sdp_msg_encode(buf, sizeof(buf), &sdp) > 0);
 	for (char *c = buf; *c; c++) {

@@ -43,7 +43,8 @@ void sdp_agree_gsm_caps(struct sdp_caps *caps, const struct sdp_gsm_side *gsm);
 enum sdp_codec_id sdp_agree_speech_version(int speech_ver);
 
 /*! Leave of the audio in an offer, whoever makes it, what \a policy wants, in its order; telephone-event and comfort
- * noise stay, other streams too. Returns 0, or -ENOTSUP with \a sdp untouched: nothing to talk over would be left. */
+ * noise stay, other streams too. Returns 1, 0 if it was as wanted already, or -ENOTSUP: nothing to talk over
+ * would be left. In the latter two \a sdp is untouched. */
 int sdp_agree_limit(struct sdp_msg *sdp, const struct sdp_policy *policy);
 
 /*! Make the answer to \a offer, see sdp_nego_make_answer(). The codec assigned goes before others that are possible.

@@ -1,0 +1,172 @@
+"""What happens inside of calls: PRACK, UPDATE, session timers, forks, a CANCEL that comes too late, transfers.
+
+SPDX-License-Identifier: AGPL-3.0-or-later
+Copyright (C) 2026 the osmo-sipgw authors
+"""
+import sipp
+from common import GW, expect_totals, finish, mt_call, open_error, test, totals
+from harness import PROXY_IP, expect
+from sipp import invite, linger, pause, recv, reply, reply_in_dialog, request, sdp
+
+KEPT = {"Via": 2, "From": 3, "To": 4, "CSeq": 5}
+
+
+def recv_kept(method, via_proxy=False):
+	"""A request whose headers are kept for a response that is not the next one."""
+	kept = dict(KEPT, **({"Record-Route": 7} if via_proxy else {}))
+	actions = "".join('<ereg regexp=".*" search_in="hdr" header="%s:" assign_to="%d"/>' % header for header in kept.items())
+	if via_proxy:
+		actions += '<ereg regexp=".*" search_in="hdr" header="Via:" occurrence="2" assign_to="8"/>'
+	return '<recv request="%s" rrs="true"><action>%s</action></recv>' % (method, actions)
+
+
+def reply_kept(status, body=None, extra="", tag="a", via_proxy=False):
+	"""A response to that request."""
+	lines = ["SIP/2.0 %d Whatever" % status, "Via:[$2]"] + ["Via:[$8]"] * via_proxy
+	lines += ["From:[$3]", "To:[$4];tag=[pid]%s[call_number]" % tag,
+		 "Call-ID: [call_id]", "CSeq:[$5]", "Contact: <sip:pbx@[contact]>"]
+	lines += ["Record-Route:[$7]"] * via_proxy
+	return sipp._send(sipp._message(lines, body, extra), status >= 200)
+
+
+def reply_extra(extra):
+	"""200 to a request in the dialog, with more headers."""
+	return reply(200, extra=extra, tag=None)
+
+
+def mo_call(b, steps, *msc, config="", to=None):
+	"""A phone calls the PBX, which does these steps; the player's totals."""
+	b.mgw()
+	pbx = b.sipp("pbx", steps, "-m", 1)
+	b.gateway(extra=config, **({"peer": to} if to else {}))
+	t = totals(b, b.msc("--mo", 1, *msc))
+	expect(pbx.wait(30) == 0, "the call went wrong at the PBX:\n" + open_error(b, "pbx") + pbx.output()[-600:])
+	return t
+
+
+def rings_reliably(**kw):
+	return [recv_kept("INVITE", **kw), reply_kept(183, body=sdp(), extra="Require: 100rel\nRSeq: 4711\n", **kw),
+		recv("PRACK"), reply_in_dialog(), reply_kept(200, **kw), recv("ACK"), recv("BYE"), reply_in_dialog(), linger()]
+
+
+@test
+def mo_prack(b):
+	"""The PBX rings reliably, with its answer in the 183: PRACK; its 200 has no description any more."""
+	expect_totals(mo_call(b, rings_reliably(), "--hold", 1, "--rtp"), answered=1, unexpected=0)
+	finish(b)
+
+
+@test
+def kamailio_prack(b):
+	"""The same through a proxy that stays in the dialog: the PRACK takes its way."""
+	b.kamailio()
+	expect_totals(mo_call(b, rings_reliably(via_proxy=True), "--hold", 1, "--rtp", to=(PROXY_IP, 5060)), answered=1, unexpected=0)
+	finish(b)
+
+
+@test
+def mt_prack(b):
+	"""The PBX demands 100rel: our 180 has an RSeq and gets its PRACK."""
+	b.mgw()
+	b.gateway()
+	steps = [invite(body=sdp(), extra="Require: 100rel\n"), recv(100),
+		 '<recv response="180" rrs="true"><action><ereg regexp="[0-9]+" search_in="hdr" header="RSeq:" assign_to="6"/>'
+		 "</action></recv>",
+		 request("PRACK", 2, extra="RAck: [$6] 1 INVITE\n"), recv(200), recv(200), request("ACK", 1, retrans=False),
+		 request("BYE", 3), recv(200)]
+	expect_totals(mt_call(b, steps, "answer"), answered=1)
+	finish(b)
+
+
+UPDATE_ALLOWED = "Allow: INVITE, ACK, BYE, CANCEL, UPDATE\n"
+SHORT = "sip-peer pbx\n session-timer supported expires 4 min-se 2\n"
+
+
+@test
+def mt_update(b):
+	"""The PBX changes its mind by UPDATE: hold, and back."""
+	b.mgw()
+	b.gateway()
+	steps = [invite(body=sdp()), recv(100, optional=True), recv(180, optional=True), recv(200), request("ACK", 1, retrans=False),
+		 request("UPDATE", 2, body=sdp(direction="sendonly", version=2)), recv(200, check="a=recvonly"),
+		 request("UPDATE", 3, body=sdp(version=3)), recv(200, check="a=sendrecv"),
+		 request("UPDATE", 4), recv(200), request("BYE", 5), recv(200)]
+	expect_totals(mt_call(b, steps, "answer"), answered=1)
+	finish(b)
+
+
+@test
+def mo_timer_we_refresh(b):
+	"""A session timer of four seconds: we refresh by UPDATE, and the call goes on."""
+	timer = "Supported: timer\nSession-Expires: 4;refresher=uac\n"
+	steps = [recv("INVITE"), reply(180), reply(200, body=sdp(), extra=UPDATE_ALLOWED + "Require: timer\n" + timer), recv("ACK"),
+		 recv("UPDATE"), reply_extra(timer), recv("UPDATE"), reply_extra(timer), recv("BYE"), reply_in_dialog(), linger()]
+	expect_totals(mo_call(b, steps, "--hold", 5, config=SHORT), answered=1, unexpected=0)
+	finish(b)
+
+
+@test
+def mo_timer_reinvite(b):
+	"""The same with a PBX that has no UPDATE: a re-INVITE, of which the phone hears nothing."""
+	timer = "Supported: timer\nSession-Expires: 4;refresher=uac\n"
+	steps = [recv("INVITE"), reply(180), reply(200, body=sdp(), extra="Require: timer\n" + timer), recv("ACK"),
+		 recv("INVITE"), reply(200, body=sdp(), extra=timer, tag=None), recv("ACK"), recv("BYE"), reply_in_dialog(), linger()]
+	expect_totals(mo_call(b, steps, "--hold", 3, config=SHORT), answered=1, unexpected=0)
+	finish(b)
+
+
+@test
+def mt_timer_expires(b):
+	"""The PBX is to refresh and does not: BYE with cause 102 before the four seconds are over."""
+	b.mgw()
+	b.gateway(extra=SHORT)
+	steps = [invite(body=sdp(), extra="Supported: timer\nSession-Expires: 4;refresher=uac\n"), recv(100, optional=True),
+		 recv(180, optional=True), recv(200), request("ACK", 1, retrans=False),
+		 '<recv request="BYE"><action><ereg regexp="cause=102" search_in="hdr" header="Reason:" check_it="true" '
+		 'assign_to="9"/></action></recv>', reply_in_dialog(), linger()]
+	expect_totals(mt_call(b, steps, "answer"), answered=1)
+	finish(b)
+
+
+@test
+def timer_too_small(b):
+	"""422 both ways: the PBX wants more than we offer and gets it; it asks for less than we allow and is told."""
+	steps = [recv("INVITE"), reply(422, extra="Min-SE: 3600\n"), recv("ACK"),
+		 '<recv request="INVITE" rrs="true"><action><ereg regexp="3600" search_in="hdr" header="Min-SE:" check_it="true" '
+		 'assign_to="9"/></action></recv>', reply(200, body=sdp()), recv("ACK"), recv("BYE"), reply_in_dialog(), linger()]
+	expect_totals(mo_call(b, steps, "--hold", 1), answered=1)
+	caller = b.sipp("caller", [invite(body=sdp(), extra="Supported: timer\nSession-Expires: 10\n"), recv(100, optional=True), recv(422),
+				   request("ACK", 1, invite_at=3, retrans=False), linger(500)], "-m", 1, remote=GW)
+	expect(caller.wait(20) == 0, "no 422:\n" + open_error(b, "caller"))
+	finish(b)
+
+
+@test
+def mo_two_phones_answer(b):
+	"""Two phones behind the PBX answer: the first one has the call, the other one gets ACK and a BYE that says why."""
+	steps = [recv_kept("INVITE"), reply_kept(180), reply_kept(180, tag="b"), reply_kept(200, body=sdp()), recv("ACK"),
+		 reply_kept(200, body=sdp(), tag="b"), recv("ACK"),
+		 '<recv request="BYE"><action><ereg regexp="elsewhere" search_in="hdr" header="Reason:" check_it="true" '
+		 'assign_to="9"/></action></recv>', reply_in_dialog(), recv("BYE"), reply_in_dialog(), linger()]
+	expect_totals(mo_call(b, steps, "--hold", 2), answered=1, unexpected=0)
+	finish(b)
+
+
+@test
+def mo_cancel_meets_200(b):
+	"""The phone hangs up at the moment in which the PBX answers: ACK and BYE."""
+	steps = [recv_kept("INVITE"), reply_kept(180), recv("CANCEL"), reply(200, tag=None), reply_kept(200, body=sdp()),
+		 recv("ACK"), recv("BYE"), reply_in_dialog(), linger()]
+	expect_totals(mo_call(b, steps, "--abandon-after", 1), answered=0, cancelled=1)
+	finish(b)
+
+
+@test
+def mt_refer_refused(b):
+	"""A transfer is declined, and the call goes on."""
+	b.mgw()
+	b.gateway()
+	steps = [invite(body=sdp()), recv(100, optional=True), recv(180, optional=True), recv(200), request("ACK", 1, retrans=False),
+		 request("REFER", 2, extra="Refer-To: <sip:2@127.0.0.1>\n"), recv(603), pause(500), request("BYE", 3), recv(200)]
+	expect_totals(mt_call(b, steps, "answer"), answered=1)
+	finish(b)

@@ -65,6 +65,8 @@ struct codec {
 struct opts {
 	const char *socket, *rtp_ip, *called, *calling, *imsi, *dtmf, *report;
 	uint16_t rtp_port;
+	bool one_phone; /* a second call finds the phone of the first one */
+	int64_t handover_ms;
 	bool rtp, story, hold_retrieve, emergency, clir, new_msc, quiet;
 	const struct codec *codec;
 	uint32_t called_type;
@@ -172,6 +174,10 @@ void call_refuse(uint32_t callref, uint32_t cause);
 /* MT, in msc_player_mt.c */
 void mt_rx_setup_req(const uint8_t *msg);
 void mt_phone_answers(void *call);
+/* two calls of one phone, there too */
+extern struct call *first_call, *second_call;
+bool two_calls_hold_cnf(struct call *call);
+bool two_calls_retrieve_cnf(struct call *call);
 
 /* ---- media ---- */
 
@@ -180,6 +186,7 @@ int media_open(struct call *call); /*!< nothing happens if it is open */
  * assigned yet. */
 void media_sdp(const struct call *call, char *buf, size_t len, bool all);
 void media_connect(struct call *call, const uint8_t *msg);
+int media_move(struct call *call); /*!< to another port */
 void media_close(struct call *call);
 
 /* ---- the socket, in msc_player_main.c ---- */

@@ -67,6 +67,10 @@ void call_end(struct call *call, const char *by)
 		call->ended_by = by;
 	stop_timers(call);
 	media_close(call);
+	if (call == first_call)
+		first_call = NULL;
+	if (call == second_call)
+		second_call = NULL;
 	if (call->state == ST_ACTIVE)
 		totals.active--;
 	call->state = ST_NULL;
@@ -205,6 +209,14 @@ static void script_retrieve(void *arg)
 	call_tx_plain(arg, MSC_RETRIEVE_IND);
 }
 
+static void tx_rtp_create(struct call *call);
+
+static void handover(void *arg)
+{
+	if (media_move(arg) == 0)
+		tx_rtp_create(arg);
+}
+
 void call_active(struct call *call)
 {
 	int64_t hangup = call->mt ? opts.hangup_ms : call->stays_open ? -1 : opts.hold_ms;
@@ -212,8 +224,12 @@ void call_active(struct call *call)
 	call_set_state(call, ST_ACTIVE);
 	if (hangup >= 0)
 		ptimer_start(&call->t_hangup, hangup, call_phone_hangs_up, call);
+	if (opts.handover_ms >= 0)
+		ptimer_start(&call->t_assign, opts.handover_ms, handover, call);
 	if (call->mt)
 		return;
+	if (!first_call)
+		first_call = call;
 	call->digit = opts.dtmf;
 	if (opts.dtmf || opts.hold_retrieve)
 		ptimer_start(&call->t_script, 100, script_step, call);
@@ -234,6 +250,19 @@ void call_put_sdp(struct call *call, size_t off, bool all)
 		media_sdp(call, (char *)call_tx_buf + off, 1024, all);
 }
 
+static void tx_rtp_create(struct call *call)
+{
+	msc_begin(call_tx_buf, MSC_RTP_CREATE, call->callref);
+	if (opts.new_msc) {
+		msc_put_rtp(call_tx_buf, (struct sockaddr *)&call->local, call->local_len, 0, 0);
+		call_put_sdp(call, MSC_O_RTP_SDP, false);
+	} else {
+		msc_put_rtp(call_tx_buf, (struct sockaddr *)&call->local, call->local_len, opts.codec->pt,
+			    opts.codec->pmt);
+	}
+	call_tx(call);
+}
+
 static void assigned(void *arg)
 {
 	struct call *call = arg;
@@ -244,15 +273,7 @@ static void assigned(void *arg)
 		call_msc_releases(call, LOC_NETWORK, 47);
 		return;
 	}
-	msc_begin(call_tx_buf, MSC_RTP_CREATE, call->callref);
-	if (opts.new_msc) {
-		msc_put_rtp(call_tx_buf, (struct sockaddr *)&call->local, call->local_len, 0, 0);
-		call_put_sdp(call, MSC_O_RTP_SDP, false);
-	} else {
-		msc_put_rtp(call_tx_buf, (struct sockaddr *)&call->local, call->local_len, opts.codec->pt,
-			    opts.codec->pmt);
-	}
-	call_tx(call);
+	tx_rtp_create(call);
 	/* a phone that wanted to answer meanwhile */
 	if (call->phone_first && call->state == ST_CALL_RECEIVED)
 		mt_phone_answers(call);
@@ -261,6 +282,9 @@ static void assigned(void *arg)
 void call_assign(struct call *call)
 {
 	if (call->assigning)
+		return;
+	if (opts.one_phone && first_call &&
+	    call != first_call) /* "another call is already ongoing, not assigning yet" */
 		return;
 	if (!call->has_bearer) { /* an emergency call: no channel type can be made of nothing */
 		call_msc_releases(call, LOC_NETWORK, 47);
@@ -293,7 +317,8 @@ void call_place(bool stays_open)
 	}
 	if (*opts.called)
 		msc_put_number(call_tx_buf, MSC_O_CALLED, MSC_F_CALLED, opts.called, opts.called_type, 1);
-	msc_put_number(call_tx_buf, MSC_O_CALLING, MSC_F_CALLING, opts.calling, 0, 0);
+	if (*opts.calling)
+		msc_put_number(call_tx_buf, MSC_O_CALLING, MSC_F_CALLING, opts.calling, 0, 0);
 	msc_put(call_tx_buf, opts.clir ? MSC_O_CLIR_INV : MSC_O_CLIR_SUP, 1);
 	memcpy(call_tx_buf + MSC_O_IMSI, opts.imsi, strnlen(opts.imsi, 15));
 	call_put_sdp(call, MSC_O_SDP, true);
@@ -431,6 +456,8 @@ static void rx_stop_dtmf_rsp(struct call *call, const uint8_t *msg)
 static void rx_hold_cnf(struct call *call, const uint8_t *msg)
 {
 	totals.hold_ok++;
+	if (opts.one_phone && two_calls_hold_cnf(call))
+		return;
 	ptimer_start(&call->t_script, 500, script_retrieve, call);
 }
 
@@ -444,6 +471,8 @@ static void rx_retrieve_cnf(struct call *call, const uint8_t *msg)
 {
 	totals.retrieve_ok++;
 	call->script = 3;
+	if (opts.one_phone)
+		two_calls_retrieve_cnf(call);
 }
 
 static void rx_retrieve_rej(struct call *call, const uint8_t *msg)
@@ -495,6 +524,11 @@ static void rx_rtp(struct call *call, uint32_t type, const uint8_t *msg)
 	}
 	if (call && type == MSC_RTP_CONNECT && call->assigned) {
 		media_connect(call, msg);
+		return;
+	}
+	if (call && type == MSC_RTP_CONNECT &&
+	    call == second_call) { /* the phone has one port, whichever call says it */
+		media_connect(first_call, msg);
 		return;
 	}
 	/* the error answer: the same message with no address */

@@ -258,6 +258,24 @@ void media_connect(struct call *call, const uint8_t *msg)
 		ptimer_start(&call->t_media, FRAME_MS, send_frame, call);
 }
 
+int media_move(struct call *call)
+{
+	if (call->w.fd >= 0) {
+		uint16_t old = call->port;
+
+		watch_del(&call->w);
+		close(call->w.fd);
+		call->w.fd = -1;
+		call->local_len = 0;
+		if (media_open(call) < 0)
+			return -1;
+		port_put(old);
+		return 0;
+	}
+	local_addr(opts.rtp_port + 1000, &call->local, &call->local_len);
+	return 0;
+}
+
 void media_close(struct call *call)
 {
 	ptimer_stop(&call->t_media);

@@ -7,12 +7,59 @@
 #include "msc_player.h"
 #include "msc_wire.h"
 
+#define SWAP_MS 2000
+
+struct call *first_call, *second_call;
+
+/* ---- two calls of one phone ---- */
+
+static void hold_first(void *arg)
+{
+	if (first_call)
+		call_tx_plain(first_call, MSC_HOLD_IND);
+}
+
+static void hold_second(void *arg)
+{
+	if (second_call)
+		call_tx_plain(second_call, MSC_HOLD_IND);
+}
+
+static void hang_up_both(void *arg)
+{
+	if (second_call)
+		call_phone_hangs_up(second_call);
+	if (first_call)
+		call_phone_hangs_up(first_call);
+}
+
+bool two_calls_hold_cnf(struct call *call)
+{
+	if (!first_call || !second_call)
+		return false;
+	if (call == second_call) {
+		call_tx_plain(first_call, MSC_RETRIEVE_IND);
+		return true;
+	}
+	mt_phone_answers(second_call);
+	ptimer_start(&first_call->t_script, SWAP_MS, hold_second, NULL);
+	return true;
+}
+
+bool two_calls_retrieve_cnf(struct call *call)
+{
+	ptimer_start(&call->t_script, SWAP_MS, hang_up_both, NULL);
+	return true;
+}
+
+/* ---- a phone is called ---- */
+
 void mt_phone_answers(void *arg)
 {
 	struct call *call = arg;
 
 	/* a phone sends no CC message while its assignment runs */
-	if (call->rule.behaviour != MT_ANSWER_FIRST && !call->assigned) {
+	if (call != second_call && call->rule.behaviour != MT_ANSWER_FIRST && !call->assigned) {
 		call->phone_first = true;
 		return;
 	}
@@ -45,6 +92,11 @@ static void mt_rings(struct call *call)
 		call_assign(call);
 	if (call->state != ST_CALL_RECEIVED)
 		return;
+	if (opts.one_phone && first_call) {
+		second_call = call;
+		ptimer_start(&call->t_step, opts.ring_ms, hold_first, NULL);
+		return;
+	}
 	switch (call->rule.behaviour) {
 	case MT_ANSWER:
 	case MT_ANSWER_FIRST:

@@ -19,6 +19,7 @@ struct opts opts = {
 	.hold_ms = -1,
 	.hangup_ms = -1,
 	.abandon_ms = -1,
+	.handover_ms = -1,
 	.close_ms = -1,
 	.restart_ms = -1,
 	.slow_at_ms = -1,
@@ -125,6 +126,9 @@ static const struct opt {
 	{ "emergency", K_FLAG, &opts.emergency, "emergency calls: no bearer capability" },
 	{ "dtmf", K_STR, &opts.dtmf, "DIGITS pressed when the call is active" },
 	{ "hold-retrieve", K_FLAG, &opts.hold_retrieve, "then put the call on hold and retrieve it" },
+	{ "handover-after", K_SEC, &opts.handover_ms, "another port for the media S seconds after the answer (never)" },
+	{ "one-phone", K_FLAG, &opts.one_phone,
+	  "the phone that talks is called: it holds the first call, takes the second, goes back to the first" },
 	{ "mt", K_UINT, &opts.mt, "end after N calls to phones" },
 	{ "mt-behaviour", K_FUNC, NULL,
 	  "[NUMBER=]answer|answer-first|busy|reject|decline|noanswer|ring-forever|unknown|absent|silent|confirm-only"

@@ -117,7 +117,7 @@ static void on_answered(struct sip_session *s, const struct sip_session_info *in
 	struct leg_event ev = { .type = LEG_EV_ANSWERED };
 
 	ev.answered.media = (struct leg_media){
-		.kind = info->sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_NONE,
+		.kind = info->is_offer ? LEG_MEDIA_OFFER : info->sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_NONE,
 		.sdp = info->sdp,
 	};
 	sip_leg_connected_from_info(&ev.answered.connected, info);

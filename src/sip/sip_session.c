@@ -152,7 +152,9 @@ int sip_session_tx_ack(struct sip_session *s, uint32_t cseq)
 void sip_session_write_extensions(const struct sip_session *s, struct sip_tx *tx)
 {
 	const struct sip_peer_cfg *cfg = s->peer ? &s->peer->cfg : NULL;
-	bool rel100 = cfg && cfg->rel100 != SIP_USE_OFF, timer = cfg && cfg->session_timer != SIP_USE_OFF;
+	/* no early offer is asked for by an INVITE without one: the other side of the call could not answer it yet */
+	bool early = s->offered || s->fi->state != SIP_SESSION_CALLING;
+	bool rel100 = cfg && cfg->rel100 != SIP_USE_OFF && early, timer = cfg && cfg->session_timer != SIP_USE_OFF;
 
 	sip_write_header_str(&tx->w, "Allow", SIP_ALLOW);
 	if (rel100 || timer)

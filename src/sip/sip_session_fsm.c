@@ -83,6 +83,7 @@ static void calling_provisional(struct sip_session *s, const struct sip_session_
 		state_chg(s, SIP_SESSION_PROCEEDING);
 	sip_session_info_from(&info, rx->msg);
 	sip_identity_read_connected(&info, s->peer, rx->msg);
+	info.is_offer = s->out && s->out->early_offer;
 	sip_session_tell(s, provisional, &info);
 }
 
@@ -99,6 +100,7 @@ static void calling_2xx(struct sip_session *s, const struct sip_session_rx *rx)
 	count(s, SIP_PEER_CTR_OUT_ANSWERED);
 	state_chg(s, SIP_SESSION_CONFIRMED);
 	sip_session_info_from(&info, rx->msg);
+	info.is_offer = s->late_cseq != 0;
 	sip_identity_read_connected(&info, s->peer, rx->msg);
 	sip_session_tell(s, answered, &info);
 }

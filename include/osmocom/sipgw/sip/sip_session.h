@@ -40,6 +40,7 @@ struct sip_session_info {
 	uint16_t status;	/*!< of the response; ended(): the failure response or, without one, 0 for BYE and CANCEL, 408 time-out, 503 transport */
 	uint8_t q850;		/*!< cause from a Reason header, 0 if none */
 	const char *sdp;	/*!< body if it is application/sdp */
+	bool is_offer;		/*!< provisional(), answered(): sdp is an offer, since our INVITE had none: answer it by sip_session_reply() */
 	const char *text;	/*!< Warning text or reason phrase */
 	const char *content_type, *body; /*!< info() */
 	const char *connected_user, *connected_name; /*!< who is at the other end, as a trusted peer asserts it in a response or request */
@@ -82,7 +83,7 @@ int sip_session_provisional(struct sip_session *s, uint16_t status, const char *
 int sip_session_answer(struct sip_session *s, const char *sdp);				/*!< UAS: 200 */
 /*! UAS: who answers, told in 180, 183 and 200 as the peer's settings say (RFC 3325). Copied. */
 void sip_session_set_connected(struct sip_session *s, const char *user, const char *name);
-int sip_session_reply(struct sip_session *s, uint16_t status, const char *sdp);		/*!< to the pending reoffer() */
+int sip_session_reply(struct sip_session *s, uint16_t status, const char *sdp);		/*!< to the pending reoffer(), or to an offer in a response */
 /*! The outcome is told by reanswered(). -EAGAIN: a re-INVITE is pending either way, nothing is sent and told; -EINVAL: not confirmed, or no SDP. */
 int sip_session_reinvite(struct sip_session *s, const char *sdp);
 int sip_session_info_send(struct sip_session *s, const char *content_type, const char *body);

@@ -299,6 +299,11 @@ uint32_t msc_callref(void)
 	return msc.callref;
 }
 
+void msc_turns_to(uint32_t callref)
+{
+	msc.callref = callref;
+}
+
 unsigned int msc_n_waiting(void)
 {
 	return msc.n_waiting;

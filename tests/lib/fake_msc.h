@@ -41,3 +41,4 @@ void msc_hears(void);	/*!< print whatever came */
 const char *msc_heard_sdp(void);	/*!< of the message expected last, "" if none */
 uint32_t msc_callref(void);	/*!< of the message before */
 unsigned int msc_n_waiting(void);
+void msc_turns_to(uint32_t callref);	/*!< with two calls: the other one is meant from here on */

@@ -176,6 +176,16 @@ struct gsm_leg_cfg *gsm_cfg(void)
 	return gsm_leg_cfg(s.gsm);
 }
 
+struct calls *the_calls(void)
+{
+	return s.calls;
+}
+
+void stage_is_set(void)
+{
+	s.n_blocks = n_blocks();
+}
+
 const char *shown_call(void)
 {
 	static char buf[1024];

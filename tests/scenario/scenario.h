@@ -30,6 +30,8 @@ struct sip_peer_cfg *peer_cfg(void);	/*!< of the PBX, to be left as it was */
 struct gsm_leg_cfg *gsm_cfg(void);	/*!< likewise */
 void gateway_stops(void);		/*!< ends its calls, takes no new ones */
 void gateway_goes_on(void);
+struct calls *the_calls(void);		/*!< for routes and the like; then stage_is_set() */
+void stage_is_set(void);			/*!< what is there now belongs to the configuration */
 const char *shown_call(void);		/*!< what the operator sees of the one call and its legs */
 
 /*! How far a call has come. */

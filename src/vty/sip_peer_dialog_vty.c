@@ -65,7 +65,7 @@ DEFUN(cfg_peer_timer_min_se, cfg_peer_timer_min_se_cmd,
 }
 
 DEFUN(cfg_peer_refer, cfg_peer_refer_cmd, "refer",
-      "Accept blind transfers (REFER, RFC 3515) of calls to the GSM side (default: refused with 603)\n")
+      "Accept transfers (REFER); reserved: they are declined with 603 so far\n")
 {
 	struct sip_peer *peer = vty->index;
 
@@ -113,7 +113,7 @@ static void show_part(struct vty *vty, const struct sip_peer *peer)
 		get_value_string(sip_use_names, cfg->session_timer));
 	if (cfg->session_timer != SIP_USE_OFF)
 		vty_out(vty, ", %u s", cfg->session_expires_s);
-	vty_out(vty, "; transfers: %s%s", cfg->refer ? "to phones" : "refused", VTY_NEWLINE);
+	vty_out(vty, "; transfers: declined%s", VTY_NEWLINE);
 }
 
 static void init_part(void)

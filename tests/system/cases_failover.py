@@ -74,7 +74,7 @@ def dead_first(b):
 
 
 @test
-def failover_silent(b):
+def address_silent(b):
 	"""The first address of the SRV records takes everything and says nothing: after 4 s the call is at the second one. Two of
 	these, and the next call does not even try the first."""
 	hole = BlackHole(FIRST_IP)
@@ -93,7 +93,7 @@ def failover_silent(b):
 
 
 @test
-def failover_port_unreachable(b):
+def address_port_unreachable(b):
 	"""Nobody has the port: ICMP comes back."""
 	took = dead_first(b)
 	finish(b)
@@ -101,7 +101,7 @@ def failover_port_unreachable(b):
 
 
 @test
-def failover_under_load(b):
+def address_dies_under_load(b):
 	"""One of two PBXs is killed under load: OPTIONS find out, all calls go to the other, and it is back after its restart."""
 	b.mgw()
 	dns(b, BOTH_ALIKE)
@@ -127,7 +127,7 @@ def failover_under_load(b):
 
 
 @test
-def failover_retry_after(b):
+def address_wants_a_pause(b):
 	"""503 with Retry-After: the call goes to the second address at once, and so do the next ones until that time is over."""
 	b.mgw()
 	dns(b, ONE_THEN_TWO)
@@ -146,7 +146,7 @@ def failover_retry_after(b):
 
 
 @test
-def failover_not_when_busy(b):
+def address_busy(b):
 	"""486 from the first address is the answer: nobody else is called."""
 	hole = BlackHole(PEER_IP)
 	b.mgw()
@@ -161,7 +161,7 @@ def failover_not_when_busy(b):
 
 
 @test
-def failover_peers(b):
+def peer_silent(b):
 	"""Two peers in a route, the first one dead: after 4 s the call is at the second."""
 	hole = BlackHole(FIRST_IP)
 	b.mgw()
@@ -177,7 +177,7 @@ def failover_peers(b):
 
 
 @test
-def redirected_to_peer(b):
+def peer_redirects_to_peer(b):
 	"""302 to another configured peer: the call goes there."""
 	b.mgw()
 	one = b.sipp("pbx-one", [sipp.recv("INVITE"), sipp.reply(302, "Moved").replace("<sip:pbx@[contact]>", "<sip:4711@%s:5060>" % PEER_IP),
@@ -190,7 +190,7 @@ def redirected_to_peer(b):
 
 
 @test
-def redirected_to_nobody(b):
+def peer_redirects_to_nobody(b):
 	"""302 to an address that is no peer's is a failure, and is said."""
 	hole = BlackHole(PEER_IP)
 	b.mgw()

@@ -201,9 +201,10 @@ static void st_mo_calling(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 		return;
 	case GSM_EV_CMD_PROGRESS:
 		/* osmo-msc takes PROGRESS_REQ only between CALL_PROC_REQ and ALERT_REQ */
-		if (!early_media(gl, data) || !gl->media.early || gl->alerted)
+		if (!early_media(gl, data) || !gl->media.early || gl->alerted || gl->progressed)
 			return;
 		tx_call_proc(gl, false);
+		gl->progressed = true;
 		tx_progress(gl, MNCC_MT_PROGRESS_REQ);
 		return;
 	case GSM_EV_CMD_ANSWER:

@@ -151,7 +151,7 @@ struct gsm_leg {
 	uint64_t phone;			/*!< hash of its IMSI, 0: not known */
 	struct gsm_key *key;		/*!< pressed, NULL if none (gsm_dtmf.c) */
 	bool mt;			/*!< to a phone */
-	bool proceeding, alerted;	/*!< MO: CALL_PROC_REQ, ALERT_REQ were sent */
+	bool proceeding, progressed, alerted; /*!< MO: CALL_PROC_REQ, PROGRESS_REQ, ALERT_REQ were sent */
 	bool told_held;			/*!< the phone was told that the other side holds */
 	bool pacify;			/*!< something was sent that sets off the guard timer of osmo-msc 1.9 */
 };

@@ -72,7 +72,7 @@ static void parse_line(struct cmd *c, const char *line)
 		OSMO_STRLCPY_ARRAY(ip, c->remote);
 		snprintf(c->remote, sizeof(c->remote), "%.40s:%d", ip, port);
 		field(c->format, sizeof(c->format), strstr(line, "RTP/AVP ") + 8);
-	} else if (!strncmp(line, "a=rtpmap:", 9)) {
+	} else if (!strncmp(line, "a=rtpmap:", 9) && atoi(line + 9) == atoi(c->format)) {
 		p = strchr(line, ' ');
 		field(c->codec, sizeof(c->codec), p + 1);
 	}

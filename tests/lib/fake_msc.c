@@ -162,8 +162,14 @@ static void put_signal(uint8_t *buf, uint32_t type, const struct msc_words *w)
 		msc_put(buf, MSC_O_FIELDS, msc_get(buf, MSC_O_FIELDS) | MSC_F_GCR);
 		EXPECT(osmo_hexparse(w->gcr, buf + MSC_O_GCR, 16) >= 0);
 	}
-	if (type == MSC_SETUP_IND && !w->no_bearer)
+	if (w->speech || (type == MSC_SETUP_IND && !w->no_bearer))
 		msc_put_bearer(buf);
+	for (int i = 0; w->speech && (i == 0 || w->speech[i - 1] >= 0); i++)
+		msc_put(buf, MSC_O_SPEECH_VER + 4 * i, (uint32_t)w->speech[i]);
+	if (w->progress) {
+		msc_put(buf, MSC_O_FIELDS, msc_get(buf, MSC_O_FIELDS) | MSC_F_PROGRESS);
+		msc_put(buf, MSC_O_PROGRESS + 8, w->progress);
+	}
 	if (type == MSC_SETUP_IND)
 		strcpy((char *)buf + MSC_O_IMSI, "001010000000001");
 	if (w->imsi)

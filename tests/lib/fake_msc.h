@@ -24,6 +24,8 @@ struct msc_words {
 	const char *rtp;	/*!< "127.0.0.4:4004" */
 	int pt, frame;		/*!< payload type, MSC_FRAME_*; 0: 3 and FR */
 	const char *sdp;
+	const int8_t *speech;	/*!< speech versions of a bearer capability, ended by -1 */
+	int progress;		/*!< progress indicator, 0: none */
 	char key;
 };
 

@@ -174,6 +174,7 @@ void sipgw_start(struct sipgw *gw)
 {
 	if (!mgw_pool_next(gw->mgws, NULL))
 		mgw_pool_add(gw->mgws, "default");
+	mgw_pool_set_probing(gw->mgws, true);
 	mgw_pool_start(gw->mgws);
 	mncc_link_start(gw->mncc);
 	gw->running = true;

@@ -12,6 +12,7 @@
 #include <osmocom/core/linuxlist.h>
 #include <osmocom/core/select.h>
 #include <osmocom/core/socket.h>
+#include <osmocom/core/stat_item.h>
 #include <osmocom/core/timer.h>
 
 #include <osmocom/sipgw/mgcp/mgcp_code.h>
@@ -98,6 +99,13 @@ struct mgw {
 	char last_error[64];
 	uint64_t error_ms;
 	bool error_is_past;
+	bool probing;			/*!< ask for an endpoint when it comes up */
+	enum mgw_probe probe;
+	struct mgw_endp *probe_endp;	/*!< under way */
+	uint64_t probe_ms;		/*!< when it began */
+	int probe_code;
+	char probe_why[96];
+	struct osmo_stat_item_group *stats;
 	bool apply_later;		/*!< the configuration has other addresses, but the old socket is in their way */
 };
 
@@ -118,6 +126,13 @@ void mgw_refused(struct mgw_path *path);
 uint16_t mgw_rx_command(struct mgw_path *path, const struct mgcp_msg *cmd);
 
 void mgw_note_error(struct mgw *mgw, uint16_t code, struct mgcp_text comment);
+void mgw_gauge_endpoints(const struct mgw *mgw);
+
+/* ---- mgw_probe.c: does it give us endpoints? */
+
+void mgw_probe(struct mgw *mgw);
+void mgw_probe_again(struct mgw *mgw);
+void mgw_probe_reset(struct mgw *mgw);
 
 /* ---- mgw_audit.c: are the endpoints still there? */
 

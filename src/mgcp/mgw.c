@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include <osmocom/core/stat_item.h>
 #include <osmocom/core/stats.h>
 #include <osmocom/core/talloc.h>
 
@@ -62,6 +63,34 @@ static const struct rate_ctr_group_desc mgw_ctrg_desc = {
 	.ctr_desc = mgw_ctr_desc,
 	.class_id = OSMO_STATS_CLASS_GLOBAL,
 };
+
+static const struct osmo_stat_item_desc mgw_stat_desc[] = {
+	[MGW_STAT_ENDPOINTS] = { "endp:used", "Endpoints in use or being deleted", "endpoints", 16, 0 },
+	[MGW_STAT_RTT] = { "rtt", "Round trip of MGCP commands, smoothed", "ms", 16, 0 },
+};
+
+static const struct osmo_stat_item_group_desc mgw_statg_desc = {
+	.group_name_prefix = "mgw",
+	.group_description = "Media gateway",
+	.class_id = OSMO_STATS_CLASS_GLOBAL,
+	.num_items = ARRAY_SIZE(mgw_stat_desc),
+	.item_desc = mgw_stat_desc,
+};
+
+/*! Tell whoever reads statistics. */
+void mgw_gauge_endpoints(const struct mgw *mgw)
+{
+	osmo_stat_item_set(osmo_stat_item_group_get_item(mgw->stats, MGW_STAT_ENDPOINTS), mgw->n_endpoints);
+}
+
+static void gauge_rtt(const struct mgw *mgw)
+{
+	struct mgcp_trxs_info trx = {};
+
+	if (mgw->path)
+		mgcp_trxs_get_info(mgw->path->trxs, &trx);
+	osmo_stat_item_set(osmo_stat_item_group_get_item(mgw->stats, MGW_STAT_RTT), trx.srtt_ms);
+}
 
 static void schedule_keepalive(struct mgw *mgw)
 {
@@ -118,6 +147,8 @@ static void go_up(struct mgw *mgw)
 	reset_endpoints(mgw);
 	unpark_all(mgw);
 	mgw_audit_all(mgw, "it was silent");
+	mgw_probe_reset(mgw);
+	mgw_probe(mgw);
 }
 
 static void go_down(struct mgw *mgw, const char *why)
@@ -214,6 +245,7 @@ static void keepalive_cb(void *data)
 	struct mgw *mgw = data;
 
 	schedule_keepalive(mgw);
+	gauge_rtt(mgw);
 	if (mgw->apply_later && mgw->path && !mgw->path->n_endpoints) {
 		mgw_apply(mgw);
 		return;
@@ -228,6 +260,7 @@ static void keepalive_cb(void *data)
 		tx_auep(mgw);
 	if (mgw->state == MGW_ST_UP)
 		mgw_audit_one(mgw); /* a restart that nobody noticed shows here */
+	mgw_probe_again(mgw);
 }
 
 /* ---- what the gateway says by itself */
@@ -328,6 +361,7 @@ void mgw_note_error(struct mgw *mgw, uint16_t code, struct mgcp_text comment)
 static int mgw_destructor(struct mgw *mgw)
 {
 	rate_ctr_group_free(mgw->ctrs);
+	osmo_stat_item_group_free(mgw->stats);
 	return 0;
 }
 
@@ -337,12 +371,14 @@ struct mgw *mgw_alloc(void *ctx, const char *name)
 	struct mgw *mgw = talloc_zero(ctx, struct mgw);
 
 	mgw->name = talloc_strdup(mgw, name);
+	mgw->stats = osmo_stat_item_group_alloc(mgw, &mgw_statg_desc, next_idx);
 	mgw->ctrs = rate_ctr_group_alloc(mgw, &mgw_ctrg_desc, next_idx++);
-	if (!mgw->ctrs) {
+	if (!mgw->ctrs || !mgw->stats) {
 		talloc_free(mgw);
 		return NULL;
 	}
 	rate_ctr_group_set_name(mgw->ctrs, name);
+	osmo_stat_item_group_set_name(mgw->stats, name);
 	talloc_set_destructor(mgw, mgw_destructor);
 	mgw->cfg = (struct mgw_cfg){
 		.remote_addr = talloc_strdup(mgw, "127.0.0.1"),
@@ -445,8 +481,11 @@ int mgw_apply(struct mgw *mgw)
 	wanted = addrs_str(mgw);
 	same = old && !strcmp(wanted, mgw->opened_as);
 	talloc_free(wanted);
-	if (same)
+	mgw_probe_reset(mgw);
+	if (same) {
+		mgw_probe(mgw); /* it may have other names now */
 		return 0;
+	}
 	mgw->told_silent = false;
 	cancel_auep(mgw);
 	if (old && mgw_path_in_the_way(old)) {
@@ -476,6 +515,7 @@ void mgw_stop(struct mgw *mgw)
 	if (mgw->state == MGW_ST_OFF)
 		return;
 	state_chg(mgw, MGW_ST_OFF);
+	mgw_probe_reset(mgw);
 	mgw->path = NULL;
 	cancel_auep(mgw);
 	if (path) /* it closes with its last user, and there may be no endpoint */
@@ -513,8 +553,17 @@ void mgw_get_info(const struct mgw *mgw, struct mgw_info *info)
 		.last_error_code = mgw->last_error_code,
 		.error_ms = mgw->error_ms,
 		.error_is_past = mgw->error_is_past,
+		.probe = mgw->probe,
+		.probe_code = mgw->probe_code,
 	};
+	OSMO_STRLCPY_ARRAY(info->probe_why, mgw->probe_why);
 	OSMO_STRLCPY_ARRAY(info->last_error, mgw->last_error);
+}
+
+void mgw_set_probing(struct mgw *mgw, bool on)
+{
+	mgw->probing = on;
+	mgw_probe(mgw);
 }
 
 struct rate_ctr_group *mgw_ctrs(const struct mgw *mgw)

@@ -73,6 +73,7 @@ struct mgw_endp *mgw_endp_alloc(struct mgw *mgw, mgw_endp_cb cb, void *data)
 	mgw_path_get(endp->path);
 	llist_add_tail(&endp->entry, &mgw->endpoints);
 	mgw->n_endpoints++;
+	mgw_gauge_endpoints(mgw);
 	return endp;
 }
 
@@ -94,6 +95,7 @@ void mgw_endp_free(struct mgw_endp *endp)
 	if (endp->state == ENDP_ST_PARKED)
 		endp->mgw->n_parked--;
 	endp->mgw->n_endpoints--;
+	mgw_gauge_endpoints(endp->mgw);
 	mgw_path_put(endp->path);
 	talloc_free(endp);
 }

@@ -15,7 +15,7 @@ struct entry {
 
 struct mgw_pool {
 	struct llist_head entries;
-	bool started;
+	bool started, probing;
 };
 
 struct mgw_pool *mgw_pool_alloc(void *ctx)
@@ -50,6 +50,7 @@ struct mgw *mgw_pool_add(struct mgw_pool *pool, const char *name)
 		return NULL;
 	}
 	llist_add_tail(&e->list, &pool->entries);
+	mgw_set_probing(e->mgw, pool->probing);
 	if (pool->started)
 		mgw_start(e->mgw);
 	return e->mgw;
@@ -112,6 +113,16 @@ void mgw_pool_start(struct mgw_pool *pool)
 	pool->started = true;
 	llist_for_each_entry (e, &pool->entries, list)
 		mgw_start(e->mgw);
+}
+
+/*! Find out whether the gateways give us endpoints, those that are added later, too. */
+void mgw_pool_set_probing(struct mgw_pool *pool, bool on)
+{
+	struct entry *e;
+
+	pool->probing = on;
+	llist_for_each_entry (e, &pool->entries, list)
+		mgw_set_probing(e->mgw, on);
 }
 
 void mgw_pool_stop(struct mgw_pool *pool)

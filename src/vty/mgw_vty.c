@@ -135,6 +135,20 @@ DEFUN(cfg_mgw_no_reset, cfg_mgw_no_reset_cmd, "no reset-endpoints",
 	return apply(vty);
 }
 
+#define PROBE_STR "Ask for an endpoint when the gateway comes up, and delete it: a wrong domain shows before the first call (default)\n"
+
+DEFUN(cfg_mgw_probe, cfg_mgw_probe_cmd, "probe", PROBE_STR)
+{
+	mgw_cfg(vty->index)->no_probe = false;
+	return apply(vty);
+}
+
+DEFUN(cfg_mgw_no_probe, cfg_mgw_no_probe_cmd, "no probe", NO_STR PROBE_STR)
+{
+	mgw_cfg(vty->index)->no_probe = true;
+	return apply(vty);
+}
+
 VTY_EXPECT(remote_port_expect, "remote-port VALUE", "Where the gateway listens for MGCP\nUDP port\n",
 	   "a port, 1 to 65535");
 VTY_EXPECT(local_port_expect, "local-port VALUE", "Our own side of the MGCP association\nUDP port\n",
@@ -161,6 +175,8 @@ static void write_one(struct vty *vty, struct mgw *mgw)
 		vty_out(vty, " endpoint-domain %s%s", cfg->domain, VTY_NEWLINE);
 	if (differs(cfg->endpoint, MGW_DEFAULT_ENDP))
 		vty_out(vty, " endpoint %s%s", cfg->endpoint, VTY_NEWLINE);
+	if (cfg->no_probe)
+		vty_out(vty, " no probe%s", VTY_NEWLINE);
 	if (cfg->reset_endpoints)
 		vty_out(vty, " reset-endpoints%s", VTY_NEWLINE);
 }
@@ -218,6 +234,9 @@ static void show_one(struct vty *vty, struct mgw *mgw)
 	if (info.srtt_ms || info.state == MGW_ST_UP)
 		vty_out(vty, "  Round trip: %u ms; commands are repeated after %u ms%s", info.srtt_ms, info.rto_ms,
 			VTY_NEWLINE);
+	if (info.probe != MGW_PROBE_NONE)
+		vty_out(vty, "  Endpoint %s/*@%s: %s%s", cfg->endpoint, cfg->domain,
+			get_value_string(mgw_probe_names, info.probe), VTY_NEWLINE);
 	if (info.last_error_code)
 		show_refusal(vty, mgw, &info);
 	if (info.state == MGW_ST_DOWN)
@@ -267,6 +286,8 @@ void mgw_vty_init(void)
 	install_element(MGW_NODE, &local_port_expect.cmd);
 	install_element(MGW_NODE, &cfg_mgw_domain_cmd);
 	install_element(MGW_NODE, &cfg_mgw_endpoint_cmd);
+	install_element(MGW_NODE, &cfg_mgw_probe_cmd);
+	install_element(MGW_NODE, &cfg_mgw_no_probe_cmd);
 	install_element(MGW_NODE, &cfg_mgw_reset_cmd);
 	install_element(MGW_NODE, &cfg_mgw_no_reset_cmd);
 }

@@ -22,6 +22,7 @@ struct mgw_cfg {
 	uint16_t local_port;	/*!< 0: any; call agent's default port would be 2727 */
 	char *domain;		/*!< of its endpoint names, default "mgw" */
 	char *endpoint;		/*!< local name of the endpoints to ask for, default "rtpbridge"; CRCX goes to a wildcard of it */
+	bool no_probe;		/*!< do not ask for an endpoint when it comes up */
 	bool reset_endpoints;	/*!< DLCX everything when it comes up: only for a gateway that nobody shares; default no */
 };
 
@@ -37,7 +38,21 @@ enum mgw_ctr {
 	MGW_CTR_AUDIT, MGW_CTR_SWEEP, MGW_CTR_SWEPT, MGW_CTR_RTP_TX, MGW_CTR_RTP_RX, MGW_CTR_RTP_LOST,
 };
 
+enum mgw_stat {
+	MGW_STAT_ENDPOINTS, MGW_STAT_RTT,
+};
+
+/*! Does it give us endpoints? Found out with a real one, by mgw_set_probing(). */
+enum mgw_probe {
+	MGW_PROBE_NONE,		/*!< not tried, or what was found out is not true any more */
+	MGW_PROBE_TRYING,
+	MGW_PROBE_ACCEPTED,
+	MGW_PROBE_REFUSED,	/*!< it said no: see the code */
+	MGW_PROBE_FAILED,	/*!< it did not work for another reason: it was silent, or its answer of no use */
+};
+
 extern const struct value_string mgw_state_names[];
+extern const struct value_string mgw_probe_names[];
 
 struct mgw *mgw_alloc(void *ctx, const char *name);
 struct mgw_cfg *mgw_cfg(struct mgw *mgw);
@@ -60,6 +75,12 @@ struct mgw_info {
 	char last_error[64];		/*!< the gateway's own words about it */
 	uint64_t error_ms;		/*!< when, CLOCK_MONOTONIC */
 	bool error_is_past;		/*!< it has created connections since, or the configuration was changed */
+	enum mgw_probe probe;
+	int probe_code;			/*!< REFUSED: its return code */
+	char probe_why[96];		/*!< REFUSED, FAILED: a sentence */
 };
 void mgw_get_info(const struct mgw *mgw, struct mgw_info *info);
+/*! Ask for an endpoint, and delete it, whenever the gateway comes up (unless its configuration says no_probe); again with each keep-alive while it is
+ * refused. Off until then. */
+void mgw_set_probing(struct mgw *mgw, bool on);
 struct rate_ctr_group *mgw_ctrs(const struct mgw *mgw);

@@ -14,5 +14,6 @@ void mgw_pool_remove(struct mgw_pool *pool, const char *name);		/*!< its endpoin
 struct mgw *mgw_pool_find(const struct mgw_pool *pool, const char *name);
 struct mgw *mgw_pool_pick(const struct mgw_pool *pool);			/*!< an UP one with the fewest endpoints in use; NULL if none is up */
 struct mgw *mgw_pool_next(const struct mgw_pool *pool, const struct mgw *prev); /*!< iterate: NULL gives the first */
+void mgw_pool_set_probing(struct mgw_pool *pool, bool on);		/*!< mgw_set_probing() of all of them */
 void mgw_pool_start(struct mgw_pool *pool);
 void mgw_pool_stop(struct mgw_pool *pool);

@@ -1,8 +1,8 @@
 /* SIP peers: who calls go to, and the only ones whom calls are taken from.
  *
  * The configuration is what the VTY sets; sip_peer_apply() turns it into addresses (sip_target.c). A name is looked up
- * again before its TTL is over; what was known stays in use when that fails. Sessions hold on to their own addresses, so
- * that changing or removing a peer does not touch them. */
+ * again before its TTL is over; what was known stays in use when that fails. Sessions hold on to their own addresses,
+ * so that changing or removing a peer does not touch them. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -43,10 +43,12 @@ static const struct rate_ctr_desc peer_ctr_desc[] = {
 	[SIP_PEER_CTR_IN_FAILED] = { "in:failed", "Calls from the peer that were refused" },
 	[SIP_PEER_CTR_AUTH_REFUSED] = { "auth:refused", "Requests of ours whose user and password the peer refused" },
 	[SIP_PEER_CTR_AUTH_FAILED] = { "auth:failed", "Requests of the peer with a wrong user or password" },
-	[SIP_PEER_CTR_AUTH_STALE] = { "auth:stale", "Requests of the peer with a nonce that is too old or was used before" },
+	[SIP_PEER_CTR_AUTH_STALE] = { "auth:stale",
+				      "Requests of the peer with a nonce that is too old or was used before" },
 	[SIP_PEER_CTR_REG_OK] = { "register:ok", "REGISTERs that the peer accepted" },
 	[SIP_PEER_CTR_REG_FAILED] = { "register:failed", "REGISTERs that the peer refused or did not react to" },
-	[SIP_PEER_CTR_REFUSED_CALLS] = { "refused:calls", "Calls from and to the peer refused because max-calls were up" },
+	[SIP_PEER_CTR_REFUSED_CALLS] = { "refused:calls",
+					 "Calls from and to the peer refused because max-calls were up" },
 	[SIP_PEER_CTR_REFUSED_RATE] = { "refused:rate", "Calls from and to the peer refused by max-calls-per-second" },
 	[SIP_PEER_CTR_DTMF] = { "dtmf", "Keys sent to the peer" },
 	[SIP_PEER_CTR_DTMF_LOST] = { "dtmf:lost", "Keys that the peer did not take, or is not to get" },
@@ -131,7 +133,8 @@ static void not_resolved(struct sip_peer *peer, const char *why)
 		     peer->cfg.remote_host, why,
 		     peer->n_targets ? "what was known stays in use" : "calls to it are refused until it can");
 	peer->resolve_why = why;
-	peer->resolve_wait_ms = peer->resolve_wait_ms ? peer->resolve_wait_ms * 2 : timer_ms(sip_tdefs, T_SIP_DNS_RETRY);
+	peer->resolve_wait_ms =
+		peer->resolve_wait_ms ? peer->resolve_wait_ms * 2 : timer_ms(sip_tdefs, T_SIP_DNS_RETRY);
 	peer->resolve_wait_ms = OSMO_MIN(peer->resolve_wait_ms, max);
 	timer_start_ms(&peer->resolve_timer, jitter(peer->resolve_wait_ms));
 }
@@ -180,14 +183,15 @@ static void resolve_timer_cb(void *data)
 /*! A peer without address. NULL when out of memory. */
 struct sip_peer *sip_peer_alloc(struct sip_ua *ua, const char *name)
 {
-	static unsigned int next_idx;
+	static unsigned int n_made;
 	struct sip_peer *peer = talloc_zero(ua, struct sip_peer);
 
 	if (!peer)
 		return NULL;
+	n_made++;
 	*peer = (struct sip_peer){
 		.ua = ua,
-		.serial = next_idx,
+		.serial = n_made,
 		.name = talloc_strdup(peer, name),
 		.cfg = {
 			.transport = SIP_TP_UDP,
@@ -197,7 +201,7 @@ struct sip_peer *sip_peer_alloc(struct sip_ua *ua, const char *name)
 			.session_expires_s = 1800,
 			.min_se_s = 90,
 		},
-		.ctrs = rate_ctr_group_alloc(peer, &peer_ctrg_desc, next_idx++),
+		.ctrs = rate_ctr_group_alloc(peer, &peer_ctrg_desc, n_made),
 	};
 	INIT_LLIST_HEAD(&peer->credentials);
 	INIT_LLIST_HEAD(&peer->regs);
@@ -251,8 +255,9 @@ static bool parse_ip(struct sip_addr *to, const struct sip_peer_cfg *cfg)
 static bool is_as_before(struct sip_peer *peer)
 {
 	const struct sip_peer_cfg *cfg = &peer->cfg;
-	char *now = cfg->remote_host ? talloc_asprintf(peer, "%s %u %d", cfg->remote_host, cfg->remote_port, cfg->transport)
-				     : NULL;
+	char *now = cfg->remote_host
+			    ? talloc_asprintf(peer, "%s %u %d", cfg->remote_host, cfg->remote_port, cfg->transport)
+			    : NULL;
 	bool same = now && peer->looked_up && strcmp(now, peer->looked_up) == 0;
 
 	talloc_free(peer->looked_up);

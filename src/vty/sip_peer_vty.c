@@ -22,14 +22,8 @@
 
 /* What else there is to set about a peer, one file each */
 static const struct sip_peer_vty_part *const parts[] = {
-	&sip_peer_vty_auth,
-	&sip_peer_vty_health,
-	&sip_peer_vty_network,
-	&sip_peer_vty_identity,
-	&sip_peer_vty_media,
-	&sip_peer_vty_dialog,
-	&sip_peer_vty_numbers,
-	&sip_peer_vty_tls,
+	&sip_peer_vty_auth,  &sip_peer_vty_health, &sip_peer_vty_network, &sip_peer_vty_identity,
+	&sip_peer_vty_media, &sip_peer_vty_dialog, &sip_peer_vty_numbers, &sip_peer_vty_tls,
 };
 
 static struct cmd_node sip_peer_node = { SIP_PEER_NODE, "%s(config-sip-peer)# ", 1 };
@@ -61,8 +55,8 @@ DEFUN(cfg_no_sip_peer, cfg_no_sip_peer_cmd, "no sip-peer NAME", NO_STR PEER_STR 
 	}
 	rule = route_rule_with_peer(&vty_gw->calls->routes, peer->name);
 	if (rule) {
-		vty_out(vty, "%% Route '%s' refers to '%s': first 'no route %s', or change it%s", rule->name, peer->name,
-			rule->name, VTY_NEWLINE);
+		vty_out(vty, "%% Route '%s' refers to '%s': first 'no route %s', or change it%s", rule->name,
+			peer->name, rule->name, VTY_NEWLINE);
 		return CMD_WARNING;
 	}
 	numbering_set_peer(vty_gw->calls, peer->name, NULL);
@@ -119,7 +113,8 @@ DEFUN(cfg_peer_no_domain, cfg_peer_no_domain_cmd, "no domain", NO_STR "The addre
 	return apply(vty);
 }
 
-VTY_EXPECT(remote_expect, "remote HOST VALUE", "Where the peer is\nIPv4 or IPv6 address, or name\nPort\n", "a port, 1 to 65535");
+VTY_EXPECT(remote_expect, "remote HOST VALUE", "Where the peer is\nIPv4 or IPv6 address, or name\nPort\n",
+	   "a port, 1 to 65535");
 VTY_EXPECT(transport_expect, "transport VALUE", "How SIP messages travel\nTransport\n", "udp, tcp or tls");
 
 static void write_one(struct vty *vty, const struct sip_peer *peer)
@@ -199,8 +194,9 @@ DEFUN(show_sip_peers, show_sip_peers_cmd, "show sip peer", SHOW_STR "SIP user ag
 	}
 	vty_out(vty, PEER_ROW, "Name", "Address", "Via", "State", "Calls", "Last answer", VTY_NEWLINE);
 	llist_for_each_entry (peer, sip_ua_peers(vty_gw->ua), entry)
-		vty_out(vty, PEER_ROW, vty_fit(peer->name, 16), vty_fit(peer_addr(peer), 28), sip_transport_kind(peer->cfg.transport)->name,
-			state_of(peer), talloc_asprintf(OTC_SELECT, "%u", peer->n_calls), last_answer(peer), VTY_NEWLINE);
+		vty_out(vty, PEER_ROW, vty_fit(peer->name, 16), vty_fit(peer_addr(peer), 28),
+			sip_transport_kind(peer->cfg.transport)->name, state_of(peer),
+			talloc_asprintf(OTC_SELECT, "%u", peer->n_calls), last_answer(peer), VTY_NEWLINE);
 	return CMD_SUCCESS;
 }
 
@@ -219,8 +215,7 @@ static void show_advice(struct vty *vty, const struct sip_peer *peer)
 		vty_out(vty, "  To do: is the peer up at %s, and does its firewall let us in?%s", peer_addr(peer),
 			VTY_NEWLINE);
 	else if (peer->last_status == 401 || peer->last_status == 407 || peer->last_status == 403)
-		vty_out(vty,
-			"  To do: the peer refuses us: check 'auth user', or let it trust our address.%s",
+		vty_out(vty, "  To do: the peer refuses us: check 'auth user', or let it trust our address.%s",
 			VTY_NEWLINE);
 }
 

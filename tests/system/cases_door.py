@@ -156,7 +156,7 @@ def fail2ban_matches(log):
 		out = subprocess.run(["fail2ban-regex", "-v", "--print-all-matched", log, FAIL2BAN], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60).stdout.decode()
 		m = re.search(r"Lines: (\d+) lines, (\d+) ignored, (\d+) matched", out)
 		expect(m, "fail2ban-regex said:\n" + out[-1500:])
-		return int(m.group(3)), re.findall(r"^\|\s+(\S+)\s+\w{3} ", out, re.M)
+		return int(m.group(3)), re.findall(r"^\|\s+([0-9a-f]*[.:]\S+)\s+\w{3} ", out, re.M)
 	with open(FAIL2BAN) as f:
 		rx = re.search(r"^failregex = (.*)$", f.read(), re.M).group(1).replace("<ADDR>", r"(?P<addr>[0-9a-fA-F:.]+)")
 	with open(log) as f:
@@ -207,7 +207,7 @@ def door_max_calls(b):
 	second = b.sipp("second", [sipp.invite(body=sipp.sdp()),
 				   '<recv response="503"><action><ereg regexp="[0-9]+" search_in="hdr" header="Retry-After:" check_it="true" assign_to="9"/></action></recv>',
 				   sipp.request("ACK", 1, invite_at=2, retrans=False)],
-			"-m", 1, "-s", "1001", remote=GW, port=5070)
+			"-m", 1, "-s", "1001", "-mp", 6100, remote=GW, port=5070)
 	expect(second.wait(20) == 0, "the second call got no 503 with Retry-After:\n" + open_error(b, "second"))
 	expect(first.wait(20) == 0, "the first call:\n" + open_error(b, "first"))
 	player.end()
@@ -280,6 +280,21 @@ def identity_emergency(b):
 
 
 @test
+def identity_connected(b):
+	"""Who answered, as a trusted PBX says, reaches the MSC; an untrusted one says nothing."""
+	for trusted in (True, False):
+		b.mgw() if trusted else None
+		pbx = b.sipp("pbx", [sipp.recv("INVITE"), sipp.reply(200, body=sipp.sdp(), extra="P-Asserted-Identity: <sip:+4930777@pbx>\n"),
+				     sipp.recv("ACK", rtd="true"), sipp.recv("BYE"), sipp.reply_in_dialog()], "-m", 1)
+		b.gateway(extra="sip-peer pbx\n trusted\n" if trusted else "")
+		player = b.msc("--mo", 1, "--hold", 1, "--story", name="msc-%s" % trusted)
+		expect_totals(totals(b, player), answered=1)
+		expect(pbx.wait(20) == 0, "the call went wrong at the PBX:\n" + open_error(b, "pbx"))
+		expect(("4930777" in player.output()) == trusted, "the connected number: " + player.output()[-1500:])
+		finish(b)
+
+
+@test
 def identity_agent(b):
 	"""What we say we are, and where, is the operator's choice."""
 	hears(b, {"User-Agent": "^Town GSM$", "Contact": r"<sip:gw\.example\.org:5099>"}, extra=" advertise gw.example.org 5099\nsip\n user-agent Town GSM\n")
@@ -306,17 +321,17 @@ class Linphone:
 
 	def __init__(self, bench, auto_answer):
 		home = bench.path("linphone")
-		os.makedirs(home, exist_ok=True)
+		os.makedirs(os.path.join(home, ".local", "share", "linphone"), exist_ok=True)
 		write_tone(os.path.join(home, "tone.wav"))
 		rc = os.path.join(home, "rc")
 		with open(rc, "w") as f:
-			f.write("[sip]\nsip_port=%d\nsip_tcp_port=0\nsip_tls_port=0\ndefault_proxy=-1\nguess_hostname=0\nbind_address=%s\ncontact=sip:5552222@%s:%d\n"
+			f.write("[sip]\nauto_net_state_mon=0\nsip_port=%d\nsip_tcp_port=0\nsip_tls_port=0\ndefault_proxy=-1\nguess_hostname=0\nbind_address=%s\ncontact=sip:5552222@%s:%d\n"
 				"inc_timeout=30\nuse_ipv6=0\nregister_only_when_network_is_up=0\n[rtp]\naudio_rtp_port=31000\n[net]\nbind_address=%s\n"
 				"[sound]\nec=0\n[video]\nenabled=0\ncapture=0\ndisplay=0\n"
 				"[audio_codec_0]\nmime=GSM\nrate=8000\nchannels=1\nenabled=1\n" % (self.PORT, self.IP, self.IP, self.PORT, self.IP))
 		self.rec = os.path.join(home, "heard.wav")
 		self.log = bench.path("linphonec.out")
-		env = dict(os.environ, HOME=home, XDG_CONFIG_HOME=home, XDG_DATA_HOME=home)
+		env = dict(os.environ, HOME=home)
 		self.out = open(self.log, "wb")
 		self.p = subprocess.Popen(["linphonec", "-c", rc, "-d", "0"] + (["-a"] if auto_answer else []), stdin=subprocess.PIPE, stdout=self.out,
 					  stderr=subprocess.STDOUT, env=env, cwd=home)
@@ -360,6 +375,8 @@ def linphone_answers(b):
 		finish(b)
 	finally:
 		phone.end()
+	# 16,000 bytes are a second
+	expect(phone.heard() >= 48000, "linphone heard %d bytes of the phone only" % phone.heard())
 	return "%d frames to the phone, %d bytes recorded by linphone" % (t["rtp_rx"], phone.heard())
 
 
@@ -383,4 +400,6 @@ def linphone_calls(b):
 		finish(b)
 	finally:
 		phone.end()
+	# 16,000 bytes are a second
+	expect(phone.heard() >= 48000, "linphone heard %d bytes of the phone only" % phone.heard())
 	return "%d frames to the phone, %d bytes recorded by linphone" % (t["rtp_rx"], phone.heard())

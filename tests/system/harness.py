@@ -398,9 +398,9 @@ smpp
 			argv.append("%s:%d" % remote)
 		return Process(self, name, argv)
 
-	def kamailio(self, ip=PROXY_IP, pbx=(PEER_IP, 5060), transport="udp", tls=None):
+	def kamailio(self, ip=PROXY_IP, pbx=(PEER_IP, 5060), transport="udp", tls=None, modules="", first=""):
 		"""A proxy between the gateway and the PBX, which stays in the dialogs (Record-Route). It talks to the gateway over `transport'; `tls' is
-		(certificate, key, authorities)."""
+		(certificate, key, authorities). `modules' is more of its configuration, `first' what it does with a request before all else."""
 		more = "disable_tcp=yes\n" if transport == "udp" else "tcp_children=1\ntcp_source_ipv4=%s\n" % ip
 		gw_port = 5061 if transport == "tls" else 5060
 		if transport != "udp":
@@ -422,8 +422,8 @@ loadmodule "rr.so"
 loadmodule "maxfwd.so"
 loadmodule "textops.so"
 loadmodule "siputils.so"
-request_route {{
-	if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+{modules}request_route {{
+{first}	if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
 	if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
 	if (has_totag()) {{
 		if (loose_route()) {{ t_relay(); exit; }}
@@ -435,7 +435,8 @@ request_route {{
 	if ($si == "{gw}") $du = "sip:{pbx[0]}:{pbx[1]}"; else $du = "sip:{gw}:{gw_port};transport={transport}";
 	t_relay();
 }}
-""".format(ip=ip, gw=GW_IP, pbx=pbx, more=more, gw_port=gw_port, transport=transport))
+""".format(ip=ip, gw=GW_IP, pbx=pbx, more=more, gw_port=gw_port, transport=transport,
+			   modules=modules, first=first))
 		p = Process(self, "kamailio", ["kamailio", "-DD", "-f", cfg, "-P", self.path("kamailio.pid"), "-m", "32", "-M", "4",
 					       "-w", self.dir, "-Y", self.dir])
 		wait_for(lambda: udp_in_use(ip, 5060) or not p.alive(), "kamailio")

@@ -211,15 +211,15 @@ static void show_route_of(struct vty *vty, const struct call *call)
 	struct call_parties out = *call->parties;
 	struct cause why;
 
+	if (call->target) { /* it has a route */
+		vty_out(vty, "  Target %s, media %s%s", call->target,
+			get_value_string(media_mode_names, call->media_mode), VTY_NEWLINE);
+		vty_out(vty, "  Route %s%s", rule_name(call), VTY_NEWLINE);
+	}
 	if (call->came_as)
 		vty_out_wrapped(vty, "  Numbers as they came: ", call->came_as);
 	if (number_given(&call->parties->redirecting))
 		vty_out(vty, "  Passed on by %s%s", number_str(&call->parties->redirecting), VTY_NEWLINE);
-	if (!call->target) /* it has no route yet */
-		return;
-	vty_out(vty, "  Route %s%s", rule_name(call), VTY_NEWLINE);
-	vty_out(vty, "  Target %s, media %s%s", call->target, get_value_string(media_mode_names, call->media_mode),
-		VTY_NEWLINE);
 	if (b && numbering_out(call->calls, b->kind, b->kind->target(b), &out, &why) == 0 &&
 	    memcmp(&out, call->parties, sizeof(out)))
 		vty_out_wrapped(

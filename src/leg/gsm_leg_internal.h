@@ -243,7 +243,6 @@ void gsm_change_rx_rtp_create(struct gsm_leg *gl, const struct mncc_msg *msg);
 void gsm_change_tell(struct gsm_leg *gl);
 void gsm_change_offer_done(struct gsm_leg *gl, enum gsm_offer what, enum leg_media_kind outcome);
 void gsm_change_forget(struct gsm_leg *gl);
-
 void gsm_change_same_media(struct gsm_leg *gl, const struct gsm_leg *other);
 
 /* gsm_phone.c */

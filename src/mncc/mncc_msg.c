@@ -346,7 +346,7 @@ static void put_elements(uint8_t *buf, const struct mncc_msg *msg)
 		put32(buf, OFF_PROGRESS + 4, msg->progress.location);
 		put32(buf, OFF_PROGRESS + 8, msg->progress.descr);
 	}
-	if (msg->fields & MNCC_FIELD_FACILITY && msg->facility_len <= MNCC_MAX_FACILITY) {
+	if (msg->fields & MNCC_FIELD_FACILITY && msg->facility && msg->facility_len <= MNCC_MAX_FACILITY) {
 		put32(buf, OFF_FACILITY, msg->facility_len);
 		memcpy(buf + OFF_FACILITY + 4, msg->facility, msg->facility_len);
 	}
@@ -369,7 +369,7 @@ static uint32_t fields_to_send(const struct mncc_layout *layout, const struct mn
 
 	if (!msg->has_gcr)
 		fields &= ~MNCC_FIELD_GCR;
-	if (!msg->facility)
+	if (!msg->facility || msg->facility_len > MNCC_MAX_FACILITY)
 		fields &= ~MNCC_FIELD_FACILITY;
 	if (fields != msg->fields)
 		LOGP(DMNCC, LOGL_DEBUG, "%s callref=0x%x: fields 0x%x are left out, the MSC does not take them\n",

@@ -245,6 +245,32 @@ static void print_msg(const struct mncc_msg *msg)
 	printf("  %s\n", str);
 }
 
+/* Sent only; a phone hears by it that the other side holds */
+static void test_facility(void)
+{
+	static const uint8_t octets[MNCC_MAX_FACILITY + 1] = { 0xa1, 0x0e, [126] = 0x55 };
+	struct mncc_msg msg = { .type = MNCC_MT_FACILITY_REQ, .callref = 1, .fields = MNCC_FIELD_FACILITY };
+	uint8_t buf[MAX], *info = buf + MSC_O_FACILITY + 4;
+	unsigned int i;
+
+	btw("a facility is where osmo-msc looks for it; one that is too long, or none at all, is not announced");
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		const struct mncc_layout *l = layout(all[i].version, all[i].size);
+
+		msg.facility = octets;
+		msg.facility_len = MNCC_MAX_FACILITY;
+		EXPECT(mncc_msg_encode(buf, sizeof(buf), l, &msg) == l->mncc_size);
+		EXPECT(msc_get(buf, MSC_O_FIELDS) == MSC_F_FACILITY);
+		EXPECT(msc_get(buf, MSC_O_FACILITY) == MNCC_MAX_FACILITY);
+		EXPECT(!memcmp(info, octets, MNCC_MAX_FACILITY) && !info[MNCC_MAX_FACILITY]);
+		msg.facility_len = MNCC_MAX_FACILITY + 1;
+		EXPECT(mncc_msg_encode(buf, sizeof(buf), l, &msg) == l->mncc_size);
+		EXPECT(!msc_get(buf, MSC_O_FIELDS) && !msc_get(buf, MSC_O_FACILITY));
+		msg.facility = NULL;
+		EXPECT(mncc_msg_encode(buf, sizeof(buf), l, &msg) == l->mncc_size && !msc_get(buf, MSC_O_FIELDS));
+	}
+}
+
 static void round_trip(const struct mncc_layout *l, uint32_t type)
 {
 	struct mncc_msg in, out;
@@ -458,6 +484,7 @@ int main(void)
 	test_hello();
 	test_system_header();
 	test_round_trips();
+	test_facility();
 	test_ipv6();
 	test_other_encoder();
 	test_truncation();

@@ -19,6 +19,7 @@
 #include <osmocom/sipgw/sip/sip_peer.h>
 #include <osmocom/sipgw/sip/sip_ua.h>
 
+#include "fake_leg.h"
 #include "scenario.h"
 #include "tell.h"
 
@@ -174,6 +175,22 @@ struct sip_peer_cfg *peer_cfg(void)
 struct gsm_leg_cfg *gsm_cfg(void)
 {
 	return gsm_leg_cfg(s.gsm);
+}
+
+void sip_side_is_fake(bool fake)
+{
+	static struct fake_kind kind;
+
+	fake_kind_init(&kind, "sip");
+	kind.mode = MEDIA_DIRECT;
+	kind.quiet = true;
+	s.calls->sip = fake ? &kind.kind : s.sip;
+}
+
+struct leg *side_b(void)
+{
+	EXPECT(s.calls->n == 1);
+	return llist_first_entry(&s.calls->list, struct call, entry)->legs[LEG_B];
 }
 
 struct calls *the_calls(void)

@@ -28,6 +28,8 @@ void identity_is_imsi(bool imsi);
 void peer_dtmf(enum sip_dtmf_mode mode);
 struct sip_peer_cfg *peer_cfg(void);	/*!< of the PBX, to be left as it was */
 struct gsm_leg_cfg *gsm_cfg(void);	/*!< likewise */
+void sip_side_is_fake(bool fake);	/*!< legs that do only what the story says */
+struct leg *side_b(void);		/*!< of the one call */
 void gateway_stops(void);		/*!< ends its calls, takes no new ones */
 void gateway_goes_on(void);
 struct calls *the_calls(void);		/*!< for routes and the like; then stage_is_set() */

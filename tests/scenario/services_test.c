@@ -175,6 +175,43 @@ static void keys_in_vain(void)
 	hangs_up();
 }
 
+/* A side that does not say whether it can deliver a key: osmo-msc and the phone have to hear something all the same */
+static void keys_without_an_answer(void)
+{
+	struct leg_event answered = { .type = LEG_EV_ANSWERED,
+				      .answered.media = { .kind = LEG_MEDIA_ANSWER, .sdp = SDP_FR } };
+	struct leg_event late = { .type = LEG_EV_DTMF_RESULT, .dtmf = { .key = '4', .accepted = true } };
+
+	scene("nobody says whether a key can be delivered", MEDIA_DIRECT);
+	sip_side_is_fake(true);
+	msc_sends(MSC_SETUP_IND, .callref = 0x80004000, .called = "5552222", .calling = "1001");
+	msc_expects(MSC_RTP_CREATE);
+	msc_sends(MSC_RTP_CREATE, .rtp = "127.0.0.4:4004");
+	msc_expects(MSC_CALL_PROC_REQ);
+	leg_post(side_b(), &answered);
+	pump();
+	msc_hears();
+	msc_sends(MSC_SETUP_COMPL_IND);
+	msc_sends(MSC_START_DTMF_IND, .key = '4');
+	msc_sends(MSC_STOP_DTMF_IND);
+	pass_ms(4900);
+	msc_expects_nothing();
+	pass_ms(200);
+	msc_expects(MSC_START_DTMF_REJ);
+	msc_expects(MSC_STOP_DTMF_RSP);
+	btw("and then it says it");
+	leg_post(side_b(), &late);
+	pump();
+	msc_expects_nothing();
+	btw("hanging up with a key that waits");
+	msc_sends(MSC_START_DTMF_IND, .key = '5');
+	msc_sends(MSC_DISC_IND, .cause = 16);
+	msc_expects(MSC_REL_REQ);
+	msc_sends(MSC_REL_CNF);
+	sip_side_is_fake(false);
+	scene_ends();
+}
+
 static void keys_on_hold(void)
 {
 	in_call("a key on hold, by either side", MO_TALKING, MEDIA_ANCHORED);
@@ -637,6 +674,7 @@ int main(void)
 	keys();
 	keys_in_a_row();
 	keys_in_vain();
+	keys_without_an_answer();
 	keys_on_hold();
 	guard_timer();
 	phone_holds(MEDIA_ANCHORED);

@@ -98,7 +98,7 @@ enum leg_event_type {
 	LEG_EV_MEDIA,		/*!< media changed, or answer to a LEG_CMD_MEDIA, _HOLD, _RESUME */
 	LEG_EV_HELD,		/*!< the party put the call on hold; media: OFFER or NONE */
 	LEG_EV_RESUMED,		/*!< the party took it back; media: OFFER or NONE */
-	LEG_EV_DTMF,		/*!< the party pressed or released a key; with start: met by one DTMF_RESULT */
+	LEG_EV_DTMF,		/*!< the party pressed or released a key; with start: met by one DTMF_RESULT, and released only if that accepts it */
 	LEG_EV_DTMF_RESULT,	/*!< can the key of a LEG_CMD_DTMF with start be delivered? */
 	LEG_EV_RELEASED,	/*!< the leg has ended */
 	_NUM_LEG_EVENTS

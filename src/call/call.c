@@ -36,7 +36,7 @@ static const struct rate_ctr_desc ctr_desc[] = {
 	[CALLS_CTR_FAILOVER] = { "failover", "Times that a target failed before the answer and the next one was tried" },
 	[CALLS_CTR_REDIRECTED] = { "redirected", "Times that a called party sent a call to another number and it was followed" },
 	[CALLS_CTR_REFUSED_LIMIT] = { "refused:limit", "New calls refused because a limit was reached" },
-	[CALLS_CTR_REFUSED_STOPPING] = { "refused:stopping", "New calls refused because the daemon is shutting down" },
+	[CALLS_CTR_REFUSED_STOPPING] = { "refused:stopping", "New calls refused because the daemon is shutting down or draining" },
 	[CALLS_CTR_DISPATCH_STALE] = { "dispatch:stale", "Messages in the dispatch queue whose call or leg was gone when they were delivered" },
 	[CALLS_CTR_DISPATCH_UNEXPECTED] = { "dispatch:unexpected", "Events of a leg that did not fit the state of its call" },
 	[CALLS_CTR_FORCED] = { "forced", "Legs that did not end in time and were removed by force" },
@@ -236,7 +236,7 @@ struct call *call_begin(struct calls *calls, struct leg *leg, const struct call_
 {
 	struct call *call;
 
-	if (calls->stopping) {
+	if (calls->stopping || (calls->draining && !parties->emergency)) {
 		rate_ctr_inc(rate_ctr_group_get_ctr(calls->ctrs, CALLS_CTR_REFUSED_STOPPING));
 		return NULL;
 	}

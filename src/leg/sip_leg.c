@@ -263,6 +263,10 @@ static struct leg *kind_alloc(const struct leg_kind *kind, struct call *call, co
 				  peer ? "has no address" : "does not exist");
 		return NULL;
 	}
+	if (peer->blocked && !is_emergency(call)) {
+		*why = cause_make(CAUSE_DEST_OUT_OF_ORDER, "SIP peer '%s' is out of service", target);
+		return NULL;
+	}
 	if (!sip_peer_is_up(peer) && !is_emergency(call)) {
 		*why = cause_make(CAUSE_DEST_OUT_OF_ORDER, "SIP peer '%s' is %s", target,
 				  peer->down ? "down" : "busy: it asked for a pause (503)");

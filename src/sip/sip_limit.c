@@ -55,6 +55,10 @@ enum sip_limit sip_limit_take(struct sip_peer *peer, bool emergency)
 
 	if (emergency)
 		return SIP_LIMIT_OK;
+	if (peer->blocked) {
+		refused(peer, SIP_PEER_CTR_REFUSED_BLOCKED, "the peer is out of service");
+		return SIP_LIMIT_BLOCKED;
+	}
 	if (ua->n_sessions >= ua->max_sessions) {
 		rate_ctr_inc2(ua->ctrs, SIP_CTR_REFUSED_LIMIT);
 		return SIP_LIMIT_TOTAL;

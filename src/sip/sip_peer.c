@@ -38,6 +38,12 @@ static const struct rate_ctr_desc peer_ctr_desc[] = {
 	[SIP_PEER_CTR_OUT_ANSWERED] = { "out:answered", "Calls to the peer that were answered" },
 	[SIP_PEER_CTR_OUT_FAILED] = { "out:failed", "Calls to the peer that it refused or did not react to" },
 	[SIP_PEER_CTR_OUT_TIMEOUT] = { "out:timeout", "Calls to the peer that got no response in time" },
+	[SIP_PEER_CTR_OUT_BUSY] = { "out:busy", "Calls to the peer that met a busy party (486, 600)" },
+	[SIP_PEER_CTR_OUT_REDIRECTED] = { "out:3xx", "Calls to the peer that it sent elsewhere (3xx)" },
+	[SIP_PEER_CTR_OUT_4XX] = { "out:4xx", "Calls to the peer that it refused with another 4xx" },
+	[SIP_PEER_CTR_OUT_5XX] = { "out:5xx", "Calls to the peer that failed there (5xx)" },
+	[SIP_PEER_CTR_OUT_6XX] = { "out:6xx", "Calls to the peer that were declined (another 6xx)" },
+	[SIP_PEER_CTR_REFUSED_BLOCKED] = { "refused:blocked", "Calls from the peer refused because it is out of service" },
 	[SIP_PEER_CTR_IN] = { "in", "Calls from the peer" },
 	[SIP_PEER_CTR_IN_ANSWERED] = { "in:answered", "Calls from the peer that were answered" },
 	[SIP_PEER_CTR_IN_FAILED] = { "in:failed", "Calls from the peer that were refused" },
@@ -61,10 +67,27 @@ static const struct rate_ctr_desc peer_ctr_desc[] = {
 static const struct rate_ctr_group_desc peer_ctrg_desc = {
 	.group_name_prefix = "sip:peer",
 	.group_description = "SIP peer",
-	.class_id = OSMO_STATS_CLASS_SUBSCRIBER,
+	.class_id = OSMO_STATS_CLASS_PEER,
 	.num_ctr = ARRAY_SIZE(peer_ctr_desc),
 	.ctr_desc = peer_ctr_desc,
 };
+
+static const struct osmo_stat_item_desc peer_stat_desc[] = {
+	[SIP_PEER_STAT_CALLS] = { "calls", "Calls with the peer at present", "calls", 16, 0 },
+};
+
+static const struct osmo_stat_item_group_desc peer_statg_desc = {
+	.group_name_prefix = "sip:peer",
+	.group_description = "SIP peer",
+	.class_id = OSMO_STATS_CLASS_PEER,
+	.num_items = ARRAY_SIZE(peer_stat_desc),
+	.item_desc = peer_stat_desc,
+};
+
+void sip_peer_gauge_calls(struct sip_peer *peer)
+{
+	osmo_stat_item_set(osmo_stat_item_group_get_item(peer->stats, SIP_PEER_STAT_CALLS), peer->n_calls);
+}
 
 /* ---- the look-up of a name ---- */
 
@@ -202,16 +225,20 @@ struct sip_peer *sip_peer_alloc(struct sip_ua *ua, const char *name)
 			.min_se_s = 90,
 		},
 		.ctrs = rate_ctr_group_alloc(peer, &peer_ctrg_desc, n_made),
+		.stats = osmo_stat_item_group_alloc(peer, &peer_statg_desc, n_made),
 	};
 	INIT_LLIST_HEAD(&peer->credentials);
 	INIT_LLIST_HEAD(&peer->regs);
-	if (!peer->name || !peer->ctrs) {
+	if (!peer->name || !peer->ctrs || !peer->stats) {
 		if (peer->ctrs)
 			rate_ctr_group_free(peer->ctrs);
+		if (peer->stats)
+			osmo_stat_item_group_free(peer->stats);
 		talloc_free(peer);
 		return NULL;
 	}
 	rate_ctr_group_set_name(peer->ctrs, name);
+	osmo_stat_item_group_set_name(peer->stats, name);
 	osmo_timer_setup(&peer->resolve_timer, resolve_timer_cb, peer);
 	llist_add_tail(&peer->entry, &ua->peers);
 	return peer;
@@ -232,6 +259,7 @@ void sip_peer_free(struct sip_peer *peer)
 	sip_targets_clear(peer);
 	llist_del(&peer->entry);
 	rate_ctr_group_free(peer->ctrs);
+	osmo_stat_item_group_free(peer->stats);
 	talloc_free(peer);
 }
 

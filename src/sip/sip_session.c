@@ -41,6 +41,7 @@ struct sip_session *sip_session_alloc(struct sip_ua *ua, struct sip_peer *peer, 
 	llist_add_tail(&s->entry, &ua->sessions);
 	ua->n_sessions++;
 	peer->n_calls++;
+	sip_peer_gauge_calls(peer);
 	fi->priv = s;
 	fi->state = state;
 	return s;

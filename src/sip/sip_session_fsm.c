@@ -105,9 +105,22 @@ static void calling_2xx(struct sip_session *s, const struct sip_session_rx *rx)
 	sip_session_tell(s, answered, &info);
 }
 
+/* By class; no response at all has a counter of its own. */
+static void count_status(struct sip_session *s, uint16_t status)
+{
+	static const enum sip_peer_ctr by_class[] = { SIP_PEER_CTR_OUT_REDIRECTED, SIP_PEER_CTR_OUT_4XX,
+						      SIP_PEER_CTR_OUT_5XX, SIP_PEER_CTR_OUT_6XX };
+
+	if (status == 486 || status == 600)
+		count(s, SIP_PEER_CTR_OUT_BUSY);
+	else if (status >= 300 && status <= 699)
+		count(s, by_class[status / 100 - 3]);
+}
+
 static void calling_failure(struct sip_session *s, const struct sip_session_info *info)
 {
 	count(s, SIP_PEER_CTR_OUT_FAILED);
+	count_status(s, info->status);
 	end_told(s, info);
 }
 
@@ -273,8 +286,10 @@ static void cleanup(struct osmo_fsm_inst *fi, enum osmo_fsm_term_cause cause)
 		hash_del(&s->by_call_id);
 	llist_del(&s->entry);
 	s->ua->n_sessions--;
-	if (s->peer)
+	if (s->peer) {
 		s->peer->n_calls--;
+		sip_peer_gauge_calls(s->peer);
+	}
 	s->peer = NULL;
 }
 

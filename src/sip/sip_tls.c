@@ -145,6 +145,17 @@ int sip_transports_tls_reload(struct sip_transports *all, const char **why)
 	return 0;
 }
 
+bool sip_transports_tls_left_s(const struct sip_transports *all, long *left_s)
+{
+	X509 *cert = all->tls_server ? SSL_CTX_get0_certificate(all->tls_server) : NULL;
+	int days, seconds;
+
+	if (!cert || ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)) != 1)
+		return false;
+	*left_s = days * 86400L + seconds;
+	return true;
+}
+
 /* ---- handshake ---- */
 
 /* Whom we expect at that address, and whether it has to prove that. */

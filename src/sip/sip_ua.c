@@ -233,6 +233,11 @@ int sip_ua_tls_reload(struct sip_ua *ua, const char **why)
 	return ua->tps ? sip_transports_tls_reload(ua->tps, why) : 0;
 }
 
+bool sip_ua_tls_left_s(const struct sip_ua *ua, long *left_s)
+{
+	return ua->tps && sip_transports_tls_left_s(ua->tps, left_s);
+}
+
 void sip_ua_each_conn(const struct sip_ua *ua, void (*cb)(const struct sip_conn_info *info, void *data), void *data)
 {
 	if (ua->tps)

@@ -51,7 +51,7 @@ enum calls_ctr {
 	CALLS_CTR_FAILOVER,	/*!< a target failed, the next one was tried */
 	CALLS_CTR_REDIRECTED,	/*!< a called party sent the call elsewhere, and it was followed */
 	CALLS_CTR_REFUSED_LIMIT, /*!< new calls over a limit */
-	CALLS_CTR_REFUSED_STOPPING, /*!< new calls while shutting down */
+	CALLS_CTR_REFUSED_STOPPING, /*!< new calls while shutting down or draining */
 	CALLS_CTR_DISPATCH_STALE, /*!< messages for a call or leg that was gone */
 	CALLS_CTR_DISPATCH_UNEXPECTED, /*!< events that did not fit the call's state */
 	CALLS_CTR_FORCED,	/*!< legs that did not end in time */
@@ -104,6 +104,7 @@ struct calls {
 	struct log_limit failover_limit;
 	const struct leg_kind *gsm, *sip; /*!< the kinds that routes lead to, set by leg_kinds.c */
 	bool stopping;			/*!< no new calls */
+	bool draining;			/*!< no new calls but emergency calls; present ones go on */
 	void (*empty_cb)(void *data);	/*!< called when the last call ended after calls_stop() */
 	void *empty_data;
 	struct rate_ctr_group *ctrs;
@@ -119,7 +120,7 @@ struct call *call_find(const struct calls *calls, uint32_t id);
 
 /*! Begin a call that \a leg (side A, just made by its protocol) brings. The call becomes the leg's talloc parent and fills in its dispatch, call_id and
  * side. \a parties (copied) are for the operator, as far as they are known; those of the SETUP, which the leg posts when it knows everything, count.
- * NULL when the daemon is stopping: the leg is then untouched and the protocol refuses the call
+ * NULL when the daemon is stopping, or draining and it is no emergency call: the leg is then untouched and the protocol refuses the call
  * (cause 41). */
 struct call *call_begin(struct calls *calls, struct leg *leg, const struct call_parties *parties);
 
@@ -130,6 +131,8 @@ int call_to_str_buf(char *buf, size_t len, const struct call *call);
 int call_parties_to_str_buf(char *buf, size_t len, const struct call *call);
 /*! End a call on the operator's behalf. Both legs are told \a cause; nothing happens if it is ending already. */
 void call_release(struct call *call, const struct cause *cause);
+/*! End it now, without waiting for what its peers say to that; \a call is gone then. */
+void call_terminate(struct call *call, const struct cause *cause);
 
 /*! Private to src/call/: the FSM. */
 extern struct osmo_fsm call_fsm;

@@ -9,6 +9,7 @@
 
 #include <osmocom/core/linuxlist.h>
 #include <osmocom/core/rate_ctr.h>
+#include <osmocom/core/stat_item.h>
 #include <osmocom/core/timer.h>
 #include <osmocom/core/utils.h>
 #include <osmocom/core/socket.h>
@@ -22,11 +23,16 @@ struct sip_lookup;
 struct sip_target;
 
 enum sip_peer_ctr {
-	SIP_PEER_CTR_OUT, SIP_PEER_CTR_OUT_ANSWERED, SIP_PEER_CTR_OUT_FAILED, SIP_PEER_CTR_OUT_TIMEOUT, SIP_PEER_CTR_IN, SIP_PEER_CTR_IN_ANSWERED,
+	SIP_PEER_CTR_OUT, SIP_PEER_CTR_OUT_ANSWERED, SIP_PEER_CTR_OUT_FAILED, SIP_PEER_CTR_OUT_TIMEOUT, SIP_PEER_CTR_OUT_BUSY, SIP_PEER_CTR_OUT_REDIRECTED, SIP_PEER_CTR_OUT_4XX,
+	SIP_PEER_CTR_OUT_5XX, SIP_PEER_CTR_OUT_6XX, SIP_PEER_CTR_REFUSED_BLOCKED, SIP_PEER_CTR_IN, SIP_PEER_CTR_IN_ANSWERED,
 	SIP_PEER_CTR_IN_FAILED, SIP_PEER_CTR_REFUSED_CALLS, SIP_PEER_CTR_REFUSED_RATE,
 	SIP_PEER_CTR_DTMF, SIP_PEER_CTR_DTMF_LOST,
 	SIP_PEER_CTR_AUTH_REFUSED, SIP_PEER_CTR_AUTH_FAILED, SIP_PEER_CTR_AUTH_STALE, SIP_PEER_CTR_REG_OK, SIP_PEER_CTR_REG_FAILED,
 	SIP_PEER_CTR_DOWN, SIP_PEER_CTR_TARGET_DOWN, SIP_PEER_CTR_OUT_NEXT, SIP_PEER_CTR_DNS_FAILED,
+};
+
+enum sip_peer_stat {
+	SIP_PEER_STAT_CALLS,
 };
 
 enum sip_dtmf_mode {
@@ -111,6 +117,7 @@ struct sip_peer {
 	unsigned int n_targets;
 	struct sip_target *targets[16];	/*!< its addresses, in the order of preference (sip_target.h) */
 	bool down;			/*!< none of them answers */
+	bool blocked;			/*!< out of service by the operator: no new calls but emergency calls */
 	/* the look-up of a name */
 	char *looked_up;		/*!< what the addresses are of: "host port transport" */
 	struct sip_lookup *lookup;	/*!< under way */
@@ -120,6 +127,7 @@ struct sip_peer {
 	unsigned int n_calls;
 	uint16_t last_status;		/*!< last final response to an INVITE of ours, 0: none yet, 408 also for no response at all */
 	struct rate_ctr_group *ctrs;
+	struct osmo_stat_item_group *stats; /*!< by enum sip_peer_stat */
 	/* sip_limit.c */
 	uint64_t limit_ms;		/*!< when limit_tokens were counted, 0: never */
 	uint32_t limit_tokens;		/*!< thousandths of calls */
@@ -132,6 +140,7 @@ enum sip_limit {
 	SIP_LIMIT_TOTAL,	/*!< as many calls as there may be in all */
 	SIP_LIMIT_CALLS,	/*!< max-calls of the peer are up */
 	SIP_LIMIT_RATE,		/*!< too many in this second */
+	SIP_LIMIT_BLOCKED,	/*!< the peer is out of service */
 };
 /*! May one more call with that peer begin? If so it counts (RFC 3261 says 503 if not). \a emergency: always. Counts and logs refusals. */
 enum sip_limit sip_limit_take(struct sip_peer *peer, bool emergency);
@@ -158,6 +167,7 @@ bool sip_peer_is_host_name(const char *name);
 /*! Has it an address that is worth a call: one that is not known to be dead, and did not ask for a pause? */
 bool sip_peer_is_up(const struct sip_peer *peer);
 
+void sip_peer_gauge_calls(struct sip_peer *peer); /*!< n_calls has changed */
 struct sip_peer *sip_peer_alloc(struct sip_ua *ua, const char *name);
 void sip_peer_free(struct sip_peer *peer);	/*!< sessions that use it go on */
 int sip_peer_apply(struct sip_peer *peer);	/*!< configuration changed: finds the address (a name: later). 0, or -EINVAL: neither address nor name */

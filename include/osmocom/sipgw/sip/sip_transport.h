@@ -92,6 +92,8 @@ void sip_transports_set_cfg(struct sip_transports *all, const struct sip_transpo
 void sip_transport_cfg_default(struct sip_transport_cfg *cfg);
 /*! Read the certificates again; connections keep theirs. 0, or -EINVAL with a sentence in \a why (static): then all stays as it was. */
 int sip_transports_tls_reload(struct sip_transports *all, const char **why);
+/*! How many seconds our certificate is good for; negative: it has expired. False if there is none. */
+bool sip_transports_tls_left_s(const struct sip_transports *all, long *left_s);
 /*! Bind. 0, -EADDRINUSE, -EADDRNOTAVAIL, -EPROTONOSUPPORT, ... */
 int sip_transport_listen(struct sip_transports *all, enum sip_transport_id id, const struct osmo_sockaddr *addr);
 void sip_transport_close_all(struct sip_transports *all);

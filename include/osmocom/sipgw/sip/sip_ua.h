@@ -40,6 +40,7 @@ int sip_ua_bind_del_kind(struct sip_ua *ua, const char *addr, uint16_t port, enu
 struct sip_transport_cfg *sip_ua_transport_cfg(struct sip_ua *ua); /*!< limits and certificates, to be set; strings become talloc children of the UA */
 /*! Read certificates and key again; connections go on with the old ones. 0, or -EINVAL with a sentence in \a why (static) and nothing changed. */
 int sip_ua_tls_reload(struct sip_ua *ua, const char **why);
+bool sip_ua_tls_left_s(const struct sip_ua *ua, long *left_s); /*!< sip_transports_tls_left_s() */
 void sip_ua_each_conn(const struct sip_ua *ua, void (*cb)(const struct sip_conn_info *info, void *data), void *data);
 /*! Open the sockets; with none configured 0.0.0.0:5060. 0, or negative errno with a sentence in \a why (talloc child of ua). */
 int sip_ua_start(struct sip_ua *ua, const char **why);

@@ -72,7 +72,13 @@ static struct sip_str take_token(struct sip_str *rest)
 	return take(rest, n);
 }
 
-/* Up to the closing quote, which is not part of it. s is NULL if there is none. */
+static bool is_control(char c)
+{
+	return ((unsigned char)c < ' ' && c != '\t') || c == 0x7f;
+}
+
+/* Up to the closing quote, which is not part of it. s is NULL if there is none, or something in it that must not get
+ * into a message of ours. */
 static struct sip_str take_quoted(struct sip_str *rest)
 {
 	struct sip_str inside;
@@ -81,6 +87,8 @@ static struct sip_str take_quoted(struct sip_str *rest)
 	for (n = 1; n < rest->len && rest->s[n] != '"'; n++) {
 		if (rest->s[n] == '\\')
 			n++;
+		if (n < rest->len && is_control(rest->s[n]))
+			return (struct sip_str){};
 	}
 	if (n >= rest->len)
 		return (struct sip_str){};
@@ -88,14 +96,15 @@ static struct sip_str take_quoted(struct sip_str *rest)
 	return (struct sip_str){ inside.s + 1, inside.len - 2 };
 }
 
-/* Some write values without the quotes that they should have: then all up to the next comma. */
+/* Some write values without the quotes that they should have: then all up to the next comma. They go back in quotes, so
+ * that there must not be a backslash in them. */
 static struct sip_str take_value(struct sip_str *rest)
 {
 	size_t n = 0;
 
 	if (rest->len && *rest->s == '"')
 		return take_quoted(rest);
-	while (n < rest->len && !strchr(", \t\r\n\"", rest->s[n]))
+	while (n < rest->len && !strchr(", \"\\", rest->s[n]) && !is_control(rest->s[n]) && rest->s[n] != '\t')
 		n++;
 	return take(rest, n);
 }

@@ -66,9 +66,6 @@ static void check_written(struct sip_digest *d)
 	if (sip_digest_write(buf, sizeof(buf), d) < 0)
 		abort();
 	rest = sip_str_of(buf);
-	if (memchr(d->realm.s, 0, d->realm.len) || memchr(d->nonce.s, 0, d->nonce.len) ||
-	    (d->opaque.len && memchr(d->opaque.s, 0, d->opaque.len)))
-		return;
 	if (!sip_digest_next(&rest, &again) || !equal(again.realm, d->realm) || !equal(again.nonce, d->nonce) ||
 	    again.alg != d->alg || !equal(again.response, d->response) || again.qop_auth != d->qop_auth)
 		abort();

@@ -120,9 +120,21 @@ static const char *const challenges[] = {
 	"Digest realm=\"a\", =\"b\"",
 	"Digest realm=\"a\", nonce=\"b\" ; x",
 	"Digest realm=",
+	"Digest realm=\"a\", nonce=b\\",
+	"Digest realm=\"a\", nonce=\"b\r\n c\"",
+	"Digest realm=\"a\", nonce=\"b\\\nc\"",
 	"\"Digest\" realm=\"a\"",
 	"",
 };
+
+/* With a dot for what would break the line. */
+static void tell(const char *text)
+{
+	printf("  ");
+	for (; *text; text++)
+		putchar(*text < ' ' ? '.' : *text);
+	printf("\n");
+}
 
 static void test_challenges(void)
 {
@@ -132,7 +144,7 @@ static void test_challenges(void)
 	for (i = 0; i < ARRAY_SIZE(challenges); i++) {
 		struct sip_str rest = sip_str_of(challenges[i]);
 		struct sip_digest d;
-		printf("  %s\n", challenges[i]);
+		tell(challenges[i]);
 		while (sip_digest_next(&rest, &d))
 			printf("    %s realm=%s nonce=%s%s%s%s%s%s\n", sip_digest_usable(&d) ? "ok" : "no use",
 			       str(d.realm), str(d.nonce), d.opaque.s ? " opaque" : "",

@@ -3,8 +3,8 @@
  * A stranger (no peer's address, nothing that knows a call or a request of ours) is told by the source address and a
  * look at the bytes; his messages are neither parsed nor answered, so that whatever he asks for looks the same to him,
  * and costs us the same: next to nothing. What may come from elsewhere than a peer: requests with the Call-ID of one of
- * our calls (a phone behind a proxy that does not record the route) and responses whose branch we have made. Both are
- * looked at again after the parse. */
+ * our calls (a phone behind a proxy that does not record the route), requests to a Contact that we have registered, and
+ * responses whose branch we have made. All are looked at again after the parse. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -20,15 +20,32 @@
 #include <osmocom/sipgw/base/token.h>
 
 #include "sip_internal.h"
+#include "sip_reg_internal.h"
 
 #define MAX_LINES 16 /* about strangers in one interval, whoever they are: sources can be forged */
 
 /* ---- peers ---- */
 
+/* Whose name the certificate at the other end proves, wherever it connects from (RFC 5922 7). */
+static struct sip_peer *peer_by_certificate(const struct sip_ua *ua, const struct sip_flow *from)
+{
+	struct sip_peer *peer;
+	const char *name;
+
+	if (from->tp->ops->id != SIP_TP_TLS)
+		return NULL;
+	llist_for_each_entry (peer, &ua->peers, entry) {
+		name = peer->cfg.tls_name ?: peer->cfg.remote_host;
+		if (peer->cfg.transport == SIP_TP_TLS && name && sip_transport_flow_has_name(from, name))
+			return peer;
+	}
+	return NULL;
+}
+
 /*! The peer that sends along this flow, NULL: nobody's. */
 struct sip_peer *sip_door_peer(const struct sip_ua *ua, const struct sip_flow *from)
 {
-	return sip_peer_by_addr(ua, &from->remote);
+	return peer_by_certificate(ua, from) ?: sip_peer_by_addr(ua, &from->remote);
 }
 
 /*! Who it is decides by which name we go there and where requests go. */
@@ -110,6 +127,34 @@ static bool has_our_call_id(const struct sip_ua *ua, const char *buf, size_t len
 	return false;
 }
 
+static bool is_line_of(const struct sip_peer *peer, const char *line)
+{
+	const struct sip_reg *reg = NULL;
+
+	while ((reg = sip_reg_next(peer, reg))) {
+		if (reg->line[0] && strncmp(reg->line, line, sizeof(reg->line) - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Is the Request-URI a Contact that we have registered? Its parameter cannot be guessed. */
+static bool has_our_contact(const struct sip_ua *ua, const char *buf, size_t len)
+{
+	static const char param[] = ";line=";
+	const struct sip_peer *peer;
+	const char *end = memchr(buf, '\n', len), *line;
+
+	line = end ? memmem(buf, end - buf, param, strlen(param)) : NULL;
+	if (!line || end - line < (ptrdiff_t)sizeof(((struct sip_reg *)0)->line) + (ptrdiff_t)strlen(param))
+		return false;
+	llist_for_each_entry (peer, &ua->peers, entry) {
+		if (is_line_of(peer, line + strlen(param)))
+			return true;
+	}
+	return false;
+}
+
 /*! Is this to be parsed? Then \a from is stamped with what its peer's settings say. */
 bool sip_door_opens(const struct sip_ua *ua, struct sip_flow *from, const uint8_t *bytes, size_t len)
 {
@@ -124,13 +169,17 @@ bool sip_door_opens(const struct sip_ua *ua, struct sip_flow *from, const uint8_
 		buf++;
 		len--;
 	}
-	return is_response(buf, len) ? has_our_branch(buf, len) : has_our_call_id(ua, buf, len);
+	if (is_response(buf, len))
+		return has_our_branch(buf, len);
+	return has_our_call_id(ua, buf, len) || has_our_contact(ua, buf, len);
 }
 
-/*! May this request, parsed now, be dealt with? From elsewhere than a peer it has to belong to a dialog of ours. */
+/*! May this request, parsed now, be dealt with? From elsewhere than a peer it has to belong to a dialog of ours,
+ * or be for a registration of ours. */
 bool sip_door_welcomes(const struct sip_ua *ua, const struct sip_msg *msg, const struct sip_flow *from)
 {
-	return !msg->is_request || sip_door_peer(ua, from) || sip_ua_session_by_request(ua, msg, &from->remote);
+	return !msg->is_request || sip_door_peer(ua, from) || sip_ua_session_by_request(ua, msg, &from->remote) ||
+	       sip_reg_peer_of(ua, &msg->ruri, &from->remote);
 }
 
 /*! A request of \a dlg came along \a from: its peer may be behind a NAT that has changed its mind, then that is where

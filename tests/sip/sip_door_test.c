@@ -7,6 +7,8 @@
 
 #include <osmocom/core/talloc.h>
 
+#include <osmocom/sipgw/sip/sip_reg.h>
+
 #include "sip/sip_internal.h"
 #include "session_story.h"
 
@@ -262,6 +264,45 @@ static void test_local(void)
 	stage_idle();
 }
 
+static void test_registered(void)
+{
+	struct fake_sip *proxy = stranger_at("127.0.57.68");
+	struct fake_call c;
+	char contact[200], line[260], *last;
+
+	btw("we register; a call to that Contact comes from an address that nobody knows");
+	EXPECT(sip_reg_add(stage.peer, "5551000", NULL, 3600) == 0);
+	fake_sip_expect(stage.pbx, "REGISTER");
+	OSMO_STRLCPY_ARRAY(contact, fake_sip_header(stage.pbx, "Contact"));
+	contact[strcspn(contact, "\r\n")] = '\0';
+	snprintf(line, sizeof(line), "Contact: %s;expires=3600\r\n", contact);
+	fake_sip_reply(stage.pbx, NULL, 200, "r", line, NULL);
+	contact[strcspn(contact, ">")] = '\0';
+	fake_call_init(&c, proxy, "5551000");
+	OSMO_STRLCPY_ARRAY(c.target, contact + 1);
+	fake_call_invite(&c, NULL, PBX_SDP);
+	fake_sip_expect(proxy, "100 INVITE");
+	user_ends(486, 17, NULL);
+	fake_sip_expect(proxy, "486 INVITE");
+	fake_call_ack_failure(&c);
+	fake_call_free(&c);
+	btw("one digit is wrong, one is missing");
+	fake_call_init(&c, proxy, "5551000");
+	OSMO_STRLCPY_ARRAY(c.target, contact + 1);
+	last = &c.target[strlen(c.target) - 1];
+	*last = *last == '0' ? '1' : '0';
+	fake_call_invite(&c, NULL, PBX_SDP);
+	*last = '\0';
+	fake_call_invite(&c, NULL, PBX_SDP);
+	fake_sip_expect_nothing(proxy);
+	fake_call_free(&c);
+	EXPECT(sip_reg_del(stage.peer, "5551000") == 0);
+	fake_sip_expect(stage.pbx, "REGISTER");
+	fake_sip_reply(stage.pbx, NULL, 200, "r", NULL, NULL);
+	fake_sip_close(proxy);
+	stage_idle();
+}
+
 int main(int argc, char **argv)
 {
 	stage_set("sip_door_test", "127.0.57");
@@ -272,6 +313,7 @@ int main(int argc, char **argv)
 	test_advertise();
 	test_nat();
 	test_local();
+	test_registered();
 	stage_clear();
 	return 0;
 }

@@ -4,14 +4,11 @@
  * nothing here asks what kind a leg is. Side A brought the call, side B is where the route leads. A side's RELEASED is
  * its last word, so a call ends in two steps: tell everybody, then wait until all have said it.
  *
- * Offer/answer (RFC 3264): at most one offer is under way between the legs. One that cannot be passed on is refused
- * here, so nobody waits for ever. */
+ * Whom a call tries in turn is call_target.c's, the books of offers and answers are call_media.c's. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
 #include <osmocom/sipgw/call/call.h>
-
-#include <string.h>
 
 #include <osmocom/sipgw/base/timers.h>
 
@@ -35,16 +32,6 @@ static const struct osmo_tdef_state_timeout state_timeouts[32] = {
 static bool in_state(const struct call *call, enum call_state state)
 {
 	return call->fi->state == state;
-}
-
-static char side_letter(enum leg_side side)
-{
-	return side == LEG_A ? 'A' : 'B';
-}
-
-static void post_media(struct call *call, enum leg_side side, enum leg_cmd_type type, struct leg_media media)
-{
-	call_post_cmd(call, side, &(struct leg_cmd){ .type = type, .media = media });
 }
 
 /*
@@ -95,20 +82,6 @@ static void end_by_side(struct call *call, enum leg_side side, const struct caus
 	end(call, cause);
 }
 
-/* A further attempt: leg A keeps its SETUP's offer, whatever it was told of an answer meanwhile. What it has asked for
- * since then is not passed on. */
-static void forget_media(struct call *call, bool offered)
-{
-	bool a_waits = call->ask_pending[LEG_A] || (call->offer_pending[LEG_A] && call->early_answer);
-
-	if (a_waits)
-		post_media(call, LEG_A, LEG_CMD_MEDIA, (struct leg_media){ .kind = LEG_MEDIA_RETRY });
-	memset(call->ask_pending, 0, sizeof(call->ask_pending));
-	memset(call->offer_pending, 0, sizeof(call->offer_pending));
-	call->offer_pending[LEG_A] = offered;
-	call->early_answer = false;
-}
-
 /* The called side is gone before it answered. If there is another to call, leg A hears nothing. Commands to the old leg
  * B that are still in the queue are stale by its serial number. The time limit goes on. */
 static void target_failed(struct call *call, const struct leg_released *released)
@@ -124,7 +97,7 @@ static void target_failed(struct call *call, const struct leg_released *released
 		end_by_side(call, LEG_B, &why);
 		return;
 	}
-	forget_media(call, call_target_setup(call));
+	call_media_forget(call, call_target_setup(call));
 	osmo_fsm_inst_state_chg_keep_timer(call->fi, CALL_ST_CALLING);
 }
 
@@ -169,37 +142,8 @@ static void on_proceeding(struct call *call, enum leg_side side, const struct le
 	LOG_CALL(call, LOGL_INFO, "the called side works on it\n");
 }
 
-static void refuse_offer(struct call *call, enum leg_side side)
-{
-	LOG_CALL(call, LOGL_INFO, "offer of side %c refused: it does not fit now\n", side_letter(side));
-	post_media(call, side, LEG_CMD_MEDIA, (struct leg_media){ .kind = LEG_MEDIA_RETRY });
-}
-
-/* What leg B says about media while it comes up: mostly the answer to the SETUP's offer, perhaps repeated; its own
- * offer if the SETUP had none. Returns what leg A is to hear. */
-static struct leg_media set_up_media(struct call *call, const struct leg_media *media)
-{
-	static const struct leg_media none = { .kind = LEG_MEDIA_NONE };
-
-	switch (media->kind) {
-	case LEG_MEDIA_ANSWER:
-		call->offer_pending[LEG_A] = false;
-		call->early_answer = true;
-		return *media;
-	case LEG_MEDIA_OFFER:
-		if (call->offer_pending[LEG_A]) {
-			refuse_offer(call, LEG_B);
-			return none;
-		}
-		call->offer_pending[LEG_B] = true;
-		return *media;
-	default:
-		return none;
-	}
-}
-
-/* The timer of ALERTING runs from the first sign on: neither 180s that come for ever nor one target after the other hold a
- * call for ever. */
+/* The timer of ALERTING runs from the first sign on: neither 180s that come for ever nor one target after the other
+ * hold a call for ever. */
 static void come_alive(struct call *call)
 {
 	if (!in_state(call, CALL_ST_CALLING))
@@ -217,14 +161,14 @@ static void on_alerting(struct call *call, enum leg_side side, const struct leg_
 		LOG_CALL(call, LOGL_INFO, "the called side rings\n");
 	}
 	come_alive(call);
-	post_media(call, LEG_A, LEG_CMD_ALERT, set_up_media(call, &ev->media));
+	call_post_media(call, LEG_A, LEG_CMD_ALERT, call_media_set_up(call, &ev->media));
 }
 
 static void on_progress(struct call *call, enum leg_side side, const struct leg_event *ev)
 {
 	LOG_CALL(call, LOGL_INFO, "the called side is heard before the answer\n");
 	come_alive(call);
-	post_media(call, LEG_A, LEG_CMD_PROGRESS, set_up_media(call, &ev->media));
+	call_post_media(call, LEG_A, LEG_CMD_PROGRESS, call_media_set_up(call, &ev->media));
 }
 
 /* Who answered, as leg B has it, becomes what leg A is to be told. What cannot be told is left out. */
@@ -241,7 +185,7 @@ static void on_answered(struct call *call, enum leg_side side, const struct leg_
 {
 	struct leg_cmd cmd = { .type = LEG_CMD_ANSWER, .answered = ev->answered };
 
-	cmd.answered.media = set_up_media(call, &ev->answered.media);
+	cmd.answered.media = call_media_set_up(call, &ev->answered.media);
 	if (call->offer_pending[LEG_A]) {
 		/* RFC 3261 13.2.1: the 2xx at the latest carries the answer. A call without audio helps nobody. */
 		struct cause cause = cause_make(CAUSE_INCOMPATIBLE_DEST,
@@ -279,43 +223,10 @@ static void unexpected(struct call *call, enum leg_side side, const struct leg_e
 
 	call_count(call, CALLS_CTR_DISPATCH_UNEXPECTED);
 	LOG_CALL(call, LOGL_INFO, "%s of side %c does not fit in state %s, ignored\n",
-		 get_value_string(leg_event_names, ev->type), side_letter(side), call_state_name(call));
+		 get_value_string(leg_event_names, ev->type), call_side_letter(side), call_state_name(call));
 	/* a SETUP's offer is answered by what leg B says, or by the end */
 	if (waits && ev->type != LEG_EV_SETUP)
-		refuse_offer(call, side);
-}
-
-/* May this offer or answer pass from \a side to the other one? Keeps the books: one offer, or one ask for an offer, at
- * a time (glare: RFC 3261 14.2, the second one is refused). */
-static bool media_passes(struct call *call, enum leg_side side, const struct leg_media *media)
-{
-	bool *mine = &call->offer_pending[side];
-	bool *theirs = &call->offer_pending[leg_other_side(side)];
-	bool *asked = &call->ask_pending[leg_other_side(side)];
-	bool ok;
-
-	switch (media->kind) {
-	case LEG_MEDIA_OFFER:
-		ok = !*mine && !*theirs;
-		*mine |= ok;
-		*asked &= !ok;
-		return ok;
-	case LEG_MEDIA_ASK:
-		ok = !*mine && !*theirs && !*asked;
-		call->ask_pending[side] |= ok;
-		return ok;
-	case LEG_MEDIA_ANSWER:
-		ok = *theirs;
-		*theirs = false;
-		return ok;
-	case LEG_MEDIA_REFUSED:
-	case LEG_MEDIA_RETRY:
-		ok = *theirs || *asked;
-		*theirs = *asked = false;
-		return ok;
-	default: /* VOID comes after the answer, when the books are closed */
-		return true;
-	}
+		call_media_refuse(call, side);
 }
 
 static void on_media(struct call *call, enum leg_side side, const struct leg_event *ev)
@@ -327,14 +238,14 @@ static void on_media(struct call *call, enum leg_side side, const struct leg_eve
 	};
 	bool says_nothing = ev->type == LEG_EV_MEDIA && ev->media.kind == LEG_MEDIA_NONE;
 
-	if (says_nothing || !media_passes(call, side, &ev->media)) {
+	if (says_nothing || !call_media_passes(call, side, &ev->media)) {
 		unexpected(call, side, ev);
 		return;
 	}
 	if (ev->type != LEG_EV_MEDIA)
 		LOG_CALL(call, LOGL_INFO, "%s by side %c\n", ev->type == LEG_EV_HELD ? "held" : "resumed",
-			 side_letter(side));
-	post_media(call, leg_other_side(side), cmd_of[ev->type], ev->media);
+			 call_side_letter(side));
+	call_post_media(call, leg_other_side(side), cmd_of[ev->type], ev->media);
 }
 
 static void on_dtmf(struct call *call, enum leg_side side, const struct leg_event *ev)
@@ -462,7 +373,7 @@ static void cleanup(struct osmo_fsm_inst *fi, enum osmo_fsm_term_cause cause)
 #define EVENTS_SETUP (B(PROCEEDING) | B(ALERTING) | B(PROGRESS) | B(ANSWERED) | B(CONNECTED) | A(MEDIA) | B(MEDIA))
 /* once it has answered: the path is there, and one of both may use it before the other has confirmed */
 #define EVENTS_TALK                                                                                                    \
-	(B(CONNECTED) | A(MEDIA) | B(MEDIA) | A(HELD) | B(HELD) | A(RESUMED) | B(RESUMED) | A(DTMF) | B(DTMF) | \
+	(B(CONNECTED) | A(MEDIA) | B(MEDIA) | A(HELD) | B(HELD) | A(RESUMED) | B(RESUMED) | A(DTMF) | B(DTMF) |        \
 	 A(DTMF_RESULT) | B(DTMF_RESULT))
 
 static const struct osmo_fsm_state states[] = {

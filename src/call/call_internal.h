@@ -20,6 +20,11 @@ static inline void call_count(const struct call *call, enum calls_ctr ctr)
 	rate_ctr_inc(rate_ctr_group_get_ctr(call->calls->ctrs, ctr));
 }
 
+static inline char call_side_letter(enum leg_side side)
+{
+	return side == LEG_A ? 'A' : 'B';
+}
+
 /* call.c */
 void call_set_parties(struct call *call, const struct call_parties *parties);
 void call_set_target(struct call *call, const char *target);
@@ -31,6 +36,13 @@ const char *call_parties_to_str(const struct call_parties *parties, bool mt);
 const char *call_parties_str(const struct call *call);
 
 void call_post_cmd(struct call *call, enum leg_side side, const struct leg_cmd *cmd);
+
+/* call_media.c */
+void call_post_media(struct call *call, enum leg_side side, enum leg_cmd_type type, struct leg_media media);
+void call_media_refuse(struct call *call, enum leg_side side);
+struct leg_media call_media_set_up(struct call *call, const struct leg_media *media);
+bool call_media_passes(struct call *call, enum leg_side side, const struct leg_media *media);
+void call_media_forget(struct call *call, bool offered);
 
 /* call_target.c */
 int call_target_find(struct call *call, const struct leg_setup *setup, struct cause *why);

@@ -219,6 +219,7 @@ void sipgw_vty_init(struct sipgw *gw, void *ctx)
 	call_vty_init();
 	number_vty_init();
 	route_vty_init();
+	route_show_vty_init();
 	cdr_vty_init();
 	trace_vty_init();
 	install_libosmocore_commands(ctx);

@@ -39,6 +39,7 @@ void call_vty_init(void);
 void number_vty_init(void);
 void number_vty_write_call(struct vty *vty);
 void route_vty_init(void);
+void route_show_vty_init(void);
 void cdr_vty_init(void);
 void trace_vty_init(void);
 

@@ -654,7 +654,7 @@ def reference(setup, path="../../doc/manual.md"):
 				check_reference(node.get("id"), command, text if mode == "default" else None, ns)
 
 
-OURS = ("config-mncc", "config-mgw", "config-sip", "config-sip-peer", "config-call", "config-cdr", "config-trace")
+OURS = ("config-mncc", "config-mgw", "config-sip", "config-sip-peer", "config-call", "config-route", "config-number-rules", "config-cdr", "config-trace")
 
 
 def check_reference(node, command, manual, ns):

@@ -16,6 +16,7 @@
 
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/timers.h>
+#include <osmocom/sipgw/health.h>
 #include <osmocom/sipgw/call/call.h>
 #include <osmocom/sipgw/leg/gsm_leg.h>
 #include <osmocom/sipgw/leg/sip_leg.h>
@@ -23,6 +24,7 @@
 #include <osmocom/sipgw/mncc/mncc_link.h>
 #include <osmocom/sipgw/obs/cdr.h>
 #include <osmocom/sipgw/obs/hep.h>
+#include <osmocom/sipgw/obs/metrics.h>
 #include <osmocom/sipgw/obs/trace.h>
 #include <osmocom/sipgw/sip/sip_msg.h>
 #include <osmocom/sipgw/sip/sip_reg.h>
@@ -30,6 +32,7 @@
 
 /* How often a stop looks whether everything has come to its end. */
 #define STOP_POLL_MS 20
+#define DRAIN_POLL_MS 200
 
 static bool on_setup_ind(struct mncc_link *link, const struct mncc_msg *msg, void *data)
 {
@@ -57,6 +60,8 @@ static void alloc_parts(struct sipgw *gw)
 	gw->cdr = cdr_alloc(gw, gw->calls);
 	gw->trace = trace_alloc(gw, gw->calls);
 	gw->hep = hep_alloc(gw, gw->trace);
+	gw->metrics = metrics_alloc(gw, gw->calls);
+	gw->health = health_alloc(gw);
 }
 
 static void alloc_leg_kinds(struct sipgw *gw)
@@ -69,6 +74,7 @@ static void alloc_leg_kinds(struct sipgw *gw)
 }
 
 static void stop_step(void *data);
+static void drain_step(void *data);
 
 /*! Make everything, with defaults and no socket open. Once per process: FSMs, timers and the SIP parser are set up as
  * well. */
@@ -80,6 +86,7 @@ struct sipgw *sipgw_alloc(void *ctx)
 	timers_init();
 	sip_msg_init();
 	osmo_timer_setup(&gw->stop_timer, stop_step, gw);
+	osmo_timer_setup(&gw->drain_timer, drain_step, gw);
 	alloc_parts(gw);
 	alloc_leg_kinds(gw);
 	return gw;
@@ -178,6 +185,7 @@ void sipgw_start(struct sipgw *gw)
 	mgw_pool_start(gw->mgws);
 	mncc_link_start(gw->mncc);
 	gw->running = true;
+	health_start(gw->health);
 	say_what_is_missing(gw);
 }
 
@@ -248,6 +256,28 @@ void sipgw_stop(struct sipgw *gw)
 	timer_start_ms(&gw->stop_timer, 0);
 }
 
+static void drain_step(void *data)
+{
+	struct sipgw *gw = data;
+
+	if (!gw->drain_exit || gw->stopping)
+		return;
+	if (!gw->calls->n)
+		sipgw_stop(gw);
+	else
+		timer_start_ms(&gw->drain_timer, DRAIN_POLL_MS);
+}
+
+void sipgw_drain(struct sipgw *gw, bool on, bool exit)
+{
+	if (on != gw->calls->draining)
+		LOGP(DMAIN, LOGL_NOTICE, "%s\n",
+		     on ? "Draining: no new calls but emergency calls" : "Draining no more: new calls are taken again");
+	gw->calls->draining = on;
+	gw->drain_exit = on && exit;
+	timer_start_ms(&gw->drain_timer, 0);
+}
+
 void sipgw_reopen(struct sipgw *gw)
 {
 	cdr_reopen(gw->cdr);
@@ -265,6 +295,8 @@ void sipgw_reload(struct sipgw *gw)
 void sipgw_free(struct sipgw *gw)
 {
 	osmo_timer_del(&gw->stop_timer);
+	osmo_timer_del(&gw->drain_timer);
+	talloc_free(gw->health);
 	talloc_free(gw->calls);
 	mncc_link_stop(gw->mncc);
 	mgw_pool_stop(gw->mgws);

@@ -222,6 +222,7 @@ void sipgw_vty_init(struct sipgw *gw, void *ctx)
 	route_show_vty_init();
 	cdr_vty_init();
 	trace_vty_init();
+	health_vty_init();
 	install_libosmocore_commands(ctx);
 }
 

@@ -42,6 +42,7 @@ void route_vty_init(void);
 void route_show_vty_init(void);
 void cdr_vty_init(void);
 void trace_vty_init(void);
+void health_vty_init(void);
 
 struct sip_peer;
 

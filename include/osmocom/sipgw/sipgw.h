@@ -13,6 +13,8 @@
 struct calls;
 struct cdr;
 struct hep;
+struct health;
+struct metrics;
 struct trace;
 struct mgw_pool;
 struct mncc_link;
@@ -33,6 +35,9 @@ struct sipgw {
 	bool running;		/*!< started, sockets are open */
 	bool stopping;		/*!< sipgw_stop() was called */
 	bool quit;		/*!< the main loop ends */
+	bool drain_exit;	/*!< calls->draining: stop when no call is left */
+	bool check_only;	/*!< the configuration is checked: open nothing */
+	struct osmo_timer_list drain_timer;
 	struct osmo_timer_list stop_timer;
 	struct timespec stop_by; /*!< CLOCK_MONOTONIC: then it ends whatever is still there */
 };
@@ -42,6 +47,8 @@ int sipgw_config_check(const struct sipgw *gw, char *why, size_t len);
 int sipgw_listen(struct sipgw *gw, const char **why);
 void sipgw_start(struct sipgw *gw);
 void sipgw_stop(struct sipgw *gw);	/*!< end all calls, then set quit; at a second call, or after a bounded time, at once */
+/*! Take no new calls but emergency calls (\a on), or take them again; \a exit: and stop when none is left. */
+void sipgw_drain(struct sipgw *gw, bool on, bool exit);
 void sipgw_reopen(struct sipgw *gw);	/*!< SIGHUP: what is kept in files is opened anew */
 void sipgw_reload(struct sipgw *gw);	/*!< files that may have changed are read again: certificates */
 void sipgw_free(struct sipgw *gw);

@@ -88,6 +88,22 @@ void gsm_media_connect(struct gsm_leg *gl)
 
 /* ---- the gateway ---- */
 
+/* osmo-mgw repacks AMR only if both sides say in so many words how it is packed. */
+static void say_packing(struct sdp_format *f)
+{
+	enum sdp_codec_id id = sdp_codec_of(f);
+	char fmtp[SDP_MAX_FMTP + 16];
+	struct sdp_amr amr;
+
+	if (id != SDP_CODEC_AMR && id != SDP_CODEC_AMR_WB)
+		return;
+	if (sdp_amr_parse(&amr, f->fmtp) < 0 || amr.octet_align)
+		return;
+	snprintf(fmtp, sizeof(fmtp), "octet-align=0%s%s", f->fmtp[0] ? ";" : "", f->fmtp);
+	if (strlen(fmtp) < sizeof(f->fmtp))
+		OSMO_STRLCPY_ARRAY(f->fmtp, fmtp);
+}
+
 static void want_core(struct gsm_leg *gl)
 {
 	struct gsm_media *m = &gl->media;
@@ -97,6 +113,7 @@ static void want_core(struct gsm_leg *gl)
 	if (m->phone_holds)
 		want.mode = MGW_MODE_RECVONLY;
 	gsm_codecs_core(&want.codec, &want.event, gl);
+	say_packing(&want.codec);
 	rtp_addr_to_str(&want.remote, &m->msc);
 	m->core_busy = true;
 	mgw_endp_want(m->endp, MGW_CONN_CORE, &want);
@@ -108,6 +125,7 @@ static void want_peer(struct gsm_leg *gl)
 	struct mgw_want want = { .mode = MGW_MODE_RECVONLY, .ptime = 20 };
 
 	gsm_codecs_peer(&want.codec, &want.event, gl);
+	say_packing(&want.codec);
 	rtp_addr_to_str(&want.remote, &m->peer);
 	/* hold is recvonly: osmo-mgw knows no "inactive" */
 	if (m->peer.af != AF_UNSPEC && m->peer_receives && !m->phone_holds)

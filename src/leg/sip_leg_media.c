@@ -55,6 +55,8 @@ void sip_leg_media_ring(struct sip_leg *sl, uint16_t status, const struct leg_me
 	bool hears = media->kind == LEG_MEDIA_ANSWER && !(peer && peer->cfg.no_early_media);
 
 	keep_early_answer(sl, media);
+	if (status == 183 && !hears && media->kind == LEG_MEDIA_ANSWER)
+		return; /* that there is something to hear is all it would say */
 	sip_session_provisional(sl->session, hears ? 183 : status, hears ? media->sdp : NULL);
 }
 

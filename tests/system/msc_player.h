@@ -60,6 +60,8 @@ struct codec {
 	uint8_t mask[2];	   /* ... where this is set */
 	unsigned int head_len;	   /* octets that are not ours to fill */
 	const char *rtpmap, *fmtp; /* fmtp: whole lines */
+	uint8_t tail;		   /* of the last octet, the bits that are of the frame; 0: all */
+	int speech_ver;		   /* 3GPP TS 24.008 10.5.4.5 */
 };
 
 struct opts {
@@ -67,7 +69,7 @@ struct opts {
 	uint16_t rtp_port;
 	bool one_phone; /* a second call finds the phone of the first one */
 	int64_t handover_ms;
-	bool rtp, story, hold_retrieve, emergency, clir, new_msc, quiet;
+	bool rtp, events, in_band, story, hold_retrieve, emergency, clir, new_msc, quiet;
 	const struct codec *codec;
 	uint32_t called_type;
 	unsigned int mo, mt, open;
@@ -110,7 +112,7 @@ struct watch {
 };
 
 struct media_count {
-	uint32_t tx, rx, rx_early, rx_intact, rx_echo, rx_bad, rx_lost;
+	uint32_t tx, rx, rx_early, rx_intact, rx_echo, rx_bad, rx_lost, rx_events;
 };
 
 struct call {
@@ -202,7 +204,7 @@ struct totals {
 	uint64_t rx_msgs, tx_msgs, unexpected, disliked, unknown_callref, keepalives, guard_killed, connects;
 	uint64_t rx_sdp, dtmf_sent, dtmf_ok, dtmf_rej, hold_ok, hold_rej, retrieve_ok, retrieve_rej, notify, progress,
 		second_clients;
-	uint64_t rtp_tx, rtp_rx, rtp_rx_early, rtp_intact, rtp_echo, rtp_bad, rtp_lost;
+	uint64_t rtp_tx, rtp_rx, rtp_rx_early, rtp_intact, rtp_echo, rtp_bad, rtp_lost, rtp_events;
 	uint64_t cause[128];
 };
 

@@ -312,6 +312,7 @@ void call_place(bool stays_open)
 		msc_put(call_tx_buf, MSC_O_EMERGENCY, 1);
 	} else {
 		msc_put_bearer(call_tx_buf);
+		msc_put(call_tx_buf, MSC_O_SPEECH_VER, opts.codec->speech_ver);
 		msc_put(call_tx_buf, MSC_O_FIELDS, msc_get(call_tx_buf, MSC_O_FIELDS) | MSC_F_CCCAP);
 		msc_put(call_tx_buf, MSC_O_CCCAP, 1);
 	}

@@ -21,13 +21,16 @@
 #define FRAME_MS    20
 #define FRAME_TS    160
 #define MAX_PAYLOAD 64
+#define EVENT_PT    101
 
 const struct codec codecs[] = {
 	/* RFC 3551 4.5.8: 33 octets, signature 0xD; 4.5.9: 31 octets, 0xC; RFC 4867 octet aligned: CMR, one ToC entry
 	   with mode 7 */
 	{ "fr", 3, MSC_FRAME_FR, 33, { 0xd0 }, { 0xf0 }, 1, "GSM/8000", "" },
-	{ "efr", 110, MSC_FRAME_EFR, 31, { 0xc0 }, { 0xf0 }, 1, "GSM-EFR/8000", "" },
-	{ "hr", 111, MSC_FRAME_HR, 14, {}, {}, 0, "GSM-HR-08/8000", "" },
+	{ "efr", 110, MSC_FRAME_EFR, 31, { 0xc0 }, { 0xf0 }, 1, "GSM-EFR/8000", "", 0, 2 },
+	/* 3GPP TS 101 318: 14 octets; RFC 5993 has a ToC before them */
+	{ "hr", 111, MSC_FRAME_HR, 14, {}, {}, 0, "GSM-HR-08/8000", "", 0, 1 },
+	{ "hr5993", 111, MSC_FRAME_HR, 15, { 0x00 }, { 0xff }, 1, "GSM-HR-08/8000", "", 0, 1 },
 	{ "amr",
 	  112,
 	  MSC_FRAME_AMR,
@@ -36,7 +39,9 @@ const struct codec codecs[] = {
 	  { 0xf0, 0xff },
 	  2,
 	  "AMR/8000",
-	  "a=fmtp:112 octet-align=1\r\n" },
+	  "a=fmtp:112 octet-align=1\r\n",
+	  0xf0, /* 244 bits in 31 octets */
+	  4 },
 	{}
 };
 
@@ -63,14 +68,38 @@ static void port_put(uint16_t port)
 	free_ports[n_free++] = port;
 }
 
-static void fill(uint8_t *p, size_t len, uint32_t callref, uint32_t frame)
+/* The frame behind the codec's own head */
+static void fill(uint8_t *p, uint32_t callref, uint32_t frame)
 {
+	size_t len = opts.codec->len - opts.codec->head_len;
 	uint8_t head[12] = "MSCP";
 
 	msc_put(head, 4, htonl(callref));
 	msc_put(head, 8, htonl(frame));
 	for (size_t i = 0; i < len; i++)
 		p[i] = i < sizeof(head) ? head[i] : (uint8_t)(frame * 7 + i);
+	if (opts.codec->tail)
+		p[len - 1] &= opts.codec->tail;
+}
+
+static void send_packet(struct call *call, const uint8_t *pkt, size_t len)
+{
+	sendto(call->w.fd, pkt, len, MSG_DONTWAIT, (struct sockaddr *)&call->remote,
+	       call->remote.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+}
+
+/* RFC 4733: a key of the GSM side, in every tenth frame's place */
+static void send_event(struct call *call)
+{
+	uint8_t pkt[RTP_HDR + 4] = { 0x80, EVENT_PT };
+
+	pkt[2] = call->seq >> 8;
+	pkt[3] = call->seq & 0xff;
+	msc_put(pkt, 4, htonl(call->ts));
+	msc_put(pkt, 8, htonl(call->ssrc));
+	memcpy(pkt + RTP_HDR, "\x05\x0a\x00\xa0", 4);
+	call->seq++;
+	send_packet(call, pkt, sizeof(pkt));
 }
 
 static void send_frame(void *arg)
@@ -81,12 +110,14 @@ static void send_frame(void *arg)
 	uint64_t late = now_us() / 1000 - call->t_media.due_ms;
 
 	ptimer_start(&call->t_media, late < FRAME_MS ? FRAME_MS - late : 1, send_frame, call);
+	if (opts.events && call->frame % 10 == 9)
+		send_event(call);
 	pkt[2] = call->seq >> 8;
 	pkt[3] = call->seq & 0xff;
 	msc_put(pkt, 4, htonl(call->ts));
 	msc_put(pkt, 8, htonl(call->ssrc));
 	memcpy(pkt + RTP_HDR, c->head, c->head_len);
-	fill(pkt + RTP_HDR + c->head_len, c->len - c->head_len, call->callref, call->frame);
+	fill(pkt + RTP_HDR + c->head_len, call->callref, call->frame);
 	call->seq++;
 	call->ts += FRAME_TS;
 	call->frame++;
@@ -103,6 +134,10 @@ static void check_frame(struct call *call, const uint8_t *pkt, size_t len)
 	uint8_t want[MAX_PAYLOAD];
 	uint32_t callref, frame;
 
+	if (opts.events && len == RTP_HDR + 4 && (pkt[1] & 0x7f) == EVENT_PT) {
+		call->m.rx_events++;
+		return;
+	}
 	if (len < RTP_HDR || pkt[0] != 0x80 || (pkt[1] & 0x7f) != c->pt || len != RTP_HDR + c->len) {
 		call->m.rx_bad++;
 		return;
@@ -118,7 +153,7 @@ static void check_frame(struct call *call, const uint8_t *pkt, size_t len)
 		return;
 	callref = ntohl(msc_get(p, 4));
 	frame = ntohl(msc_get(p, 8));
-	fill(want, c->len - c->head_len, callref, frame);
+	fill(want, callref, frame);
 	if (memcmp(p, want, c->len - c->head_len) != 0) {
 		call->m.rx_bad++;
 		return;
@@ -207,15 +242,20 @@ static uint16_t port_of(const struct sockaddr_storage *a)
 
 void media_sdp(const struct call *call, char *buf, size_t len, bool all)
 {
-	char ipv = call->local.ss_family == AF_INET ? '4' : '6', pts[64] = "", maps[256] = "";
+	char ipv = call->local.ss_family == AF_INET ? '4' : '6', pts[64] = "", maps[512] = "";
 	size_t n_pts = 0, n_maps = 0;
 
 	for (const struct codec *c = codecs; c->name; c++) {
-		if (!all && c != opts.codec)
+		if (c != opts.codec && (!all || c->pt == opts.codec->pt || strcmp(c->name, "hr5993") == 0))
 			continue;
 		n_pts += snprintf(pts + n_pts, sizeof(pts) - n_pts, " %u", c->pt);
 		n_maps += snprintf(maps + n_maps, sizeof(maps) - n_maps, "a=rtpmap:%u %s\r\n%s", c->pt, c->rtpmap,
 				   c->fmtp);
+	}
+	if (opts.events) {
+		n_pts += snprintf(pts + n_pts, sizeof(pts) - n_pts, " %u", EVENT_PT);
+		n_maps += snprintf(maps + n_maps, sizeof(maps) - n_maps,
+				   "a=rtpmap:%u telephone-event/8000\r\na=fmtp:%u 0-15\r\n", EVENT_PT, EVENT_PT);
 	}
 	snprintf(buf, len,
 		 "v=0\r\no=OsmoMSC 0 0 IN IP%c %s\r\ns=GSM Call\r\nc=IN IP%c %s\r\nt=0 0\r\n"

@@ -86,6 +86,10 @@ static void mt_rings(struct call *call)
 {
 	call_set_state(call, ST_CALL_RECEIVED);
 	msc_begin(call_tx_buf, MSC_ALERT_IND, call->callref);
+	if (opts.in_band) {
+		msc_put(call_tx_buf, MSC_O_FIELDS, msc_get(call_tx_buf, MSC_O_FIELDS) | MSC_F_PROGRESS);
+		msc_put(call_tx_buf, MSC_O_PROGRESS + 8, 8);
+	}
 	call_put_sdp(call, MSC_O_SDP, true);
 	call_tx(call);
 	if (call->rule.behaviour != MT_ANSWER_FIRST)
@@ -136,6 +140,7 @@ static void mt_paged(void *arg)
 	call_set_state(call, ST_MT_CONFIRMED);
 	msc_begin(call_tx_buf, MSC_CALL_CONF_IND, call->callref);
 	msc_put_bearer(call_tx_buf);
+	msc_put(call_tx_buf, MSC_O_SPEECH_VER, opts.codec->speech_ver);
 	msc_put(call_tx_buf, MSC_O_FIELDS, msc_get(call_tx_buf, MSC_O_FIELDS) | MSC_F_CCCAP);
 	msc_put(call_tx_buf, MSC_O_CCCAP, 1);
 	memcpy(call_tx_buf + MSC_O_IMSI, opts.imsi, strnlen(opts.imsi, 15));

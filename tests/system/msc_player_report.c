@@ -157,6 +157,7 @@ static const struct {
 	{ "rtp_intact", &totals.rtp_intact },
 	{ "rtp_echo", &totals.rtp_echo },
 	{ "rtp_bad", &totals.rtp_bad },
+	{ "rtp_events", &totals.rtp_events },
 	{ "rtp_lost", &totals.rtp_lost },
 };
 
@@ -170,6 +171,7 @@ static void add_media(const struct media_count *m)
 	totals.rtp_intact += m->rx_intact;
 	totals.rtp_echo += m->rx_echo;
 	totals.rtp_bad += m->rx_bad;
+	totals.rtp_events += m->rx_events;
 	totals.rtp_lost += m->rx_lost;
 }
 

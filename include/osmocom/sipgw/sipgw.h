@@ -31,6 +31,8 @@ struct sipgw {
 	struct cdr *cdr;
 	struct trace *trace;
 	struct hep *hep;
+	struct health *health;
+	struct metrics *metrics;
 	const struct leg_kind *gsm_kind, *sip_kind;
 	bool running;		/*!< started, sockets are open */
 	bool stopping;		/*!< sipgw_stop() was called */

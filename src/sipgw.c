@@ -20,6 +20,7 @@
 #include <osmocom/sipgw/call/call.h>
 #include <osmocom/sipgw/leg/gsm_leg.h>
 #include <osmocom/sipgw/leg/sip_leg.h>
+#include <osmocom/sipgw/leg/test_leg.h>
 #include <osmocom/sipgw/mgcp/mgw_pool.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
 #include <osmocom/sipgw/obs/cdr.h>
@@ -71,6 +72,7 @@ static void alloc_leg_kinds(struct sipgw *gw)
 
 	gw->gsm_kind = gw->calls->gsm = gsm_leg_kind_alloc(gw, &gsm);
 	gw->sip_kind = gw->calls->sip = sip_leg_kind_alloc(gw, &sip);
+	gw->test_kind = test_leg_kind_alloc(gw, gw->calls);
 }
 
 static void stop_step(void *data);

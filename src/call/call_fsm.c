@@ -478,3 +478,15 @@ void call_release(struct call *call, const struct cause *cause)
 {
 	osmo_fsm_inst_dispatch(call->fi, CALL_EV_RELEASE, (void *)cause);
 }
+
+void call_terminate(struct call *call, const struct cause *cause)
+{
+	struct calls *calls = call->calls;
+	uint32_t id = call->id;
+
+	if (!in_state(call, CALL_ST_RELEASING))
+		call_release(call, cause);
+	call = call_find(calls, id); /* gone if it had no leg */
+	if (call)
+		osmo_fsm_inst_term(call->fi, OSMO_FSM_TERM_REQUEST, NULL);
+}

@@ -70,7 +70,11 @@ static int set_targets(struct call *call, const struct route *route, struct caus
 static int find_route(struct call *call, struct cause *why)
 {
 	const struct leg *a = call->legs[LEG_A];
-	struct route route = route_find(call->calls, a->kind, a->kind->target(a), call->parties);
+	struct route route = { .media_mode = call->media_mode };
+
+	if (a->kind->destination && a->kind->destination(a, &route.kind, &route.target))
+		return set_targets(call, &route, why);
+	route = route_find(call->calls, a->kind, a->kind->target(a), call->parties);
 
 	call->rule_id = route.rule ? route.rule->id : 0;
 	return set_targets(call, &route, why);

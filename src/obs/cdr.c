@@ -239,6 +239,23 @@ static void take_far_codec(struct cdr_leg *leg, const struct cdr_leg *other)
 		OSMO_STRLCPY_ARRAY(leg->rec.codec, other->rec.far_codec);
 }
 
+/* "1001 -> 5552222", if a rule made it something else */
+static void take_came_as(struct cdr_record *rec, const struct call *call)
+{
+	char parties[2 * NUMBER_MAX_DIGITS + 40];
+	const char *arrow;
+
+	if (call->came_as)
+		OSMO_STRLCPY_ARRAY(parties, call->came_as);
+	else
+		call_parties_to_str_buf(parties, sizeof(parties), call);
+	arrow = strstr(parties, " -> ");
+	if (!arrow)
+		return;
+	snprintf(rec->calling_in, sizeof(rec->calling_in), "%.*s", (int)(arrow - parties), parties);
+	snprintf(rec->called_in, sizeof(rec->called_in), "%.*s", (int)strcspn(arrow + 4, " "), arrow + 4);
+}
+
 static void take_call(struct cdr_record *rec, const struct call *call)
 {
 	const struct route_rule *rule = route_rule_by_id(&call->calls->routes, call->rule_id);
@@ -255,6 +272,7 @@ static void take_call(struct cdr_record *rec, const struct call *call)
 	rec->released_by = released_by(call);
 	rec->media_mode = get_value_string(media_mode_names, call->media_mode);
 	rec->cause = call->cause ? *call->cause : CAUSE(CAUSE_NORMAL_UNSPEC);
+	take_came_as(rec, call);
 	OSMO_STRLCPY_ARRAY(rec->route, rule ? rule->name : "");
 	take_far_codec(&rec->leg[LEG_A], &rec->leg[LEG_B]);
 	take_far_codec(&rec->leg[LEG_B], &rec->leg[LEG_A]);

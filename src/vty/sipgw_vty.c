@@ -223,6 +223,7 @@ void sipgw_vty_init(struct sipgw *gw, void *ctx)
 	cdr_vty_init();
 	trace_vty_init();
 	health_vty_init();
+	test_call_vty_init();
 	install_libosmocore_commands(ctx);
 }
 

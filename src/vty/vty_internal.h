@@ -43,6 +43,7 @@ void route_show_vty_init(void);
 void cdr_vty_init(void);
 void trace_vty_init(void);
 void health_vty_init(void);
+void test_call_vty_init(void);
 
 struct sip_peer;
 

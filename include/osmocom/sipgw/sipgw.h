@@ -33,7 +33,7 @@ struct sipgw {
 	struct hep *hep;
 	struct health *health;
 	struct metrics *metrics;
-	const struct leg_kind *gsm_kind, *sip_kind;
+	const struct leg_kind *gsm_kind, *sip_kind, *test_kind;
 	bool running;		/*!< started, sockets are open */
 	bool stopping;		/*!< sipgw_stop() was called */
 	bool quit;		/*!< the main loop ends */

@@ -199,6 +199,8 @@ struct leg_kind {
 	int (*media_mode)(const struct leg_kind *kind, const char *target);
 	/*! Name of the target that a leg came from or goes to, for routes, rules and records; "" for kinds that have only one. Valid until the leg is freed. */
 	const char *(*target)(const struct leg *leg);
+	/*! Whom this leg itself calls, past the routes; false if the routes decide. May be NULL. */
+	bool (*destination)(const struct leg *leg, const struct leg_kind **kind, const char **target);
 	/*! What is to be remembered of a leg; may be NULL. \a rec comes zeroed. */
 	void (*record)(const struct leg *leg, struct leg_record *rec);
 	/*! One line for the operator: state, identifiers on the wire, media. Returns like snprintf. */

@@ -60,8 +60,7 @@ DEFUN(cfg_peer_codecs, cfg_peer_codecs_cmd, "codecs .NAMES",
 	for (int i = 0; i < argc; i++) {
 		if (i < SIP_PEER_MAX_CODECS - 1 && add_codec(codecs, i, argv[i]))
 			continue;
-		vty_out(vty, "%% '%s' is not a codec that can be listed here, or it is there twice.%s", argv[i],
-			VTY_NEWLINE);
+		vty_out(vty, "%% '%s' is no codec for this list, or is named twice.%s", argv[i], VTY_NEWLINE);
 		vty_out(vty, "%% Known are FR EFR HR AMR AMR-WB PCMU PCMA G722 CLEARMODE.%s", VTY_NEWLINE);
 		return CMD_WARNING;
 	}

@@ -39,7 +39,7 @@ DEFUN(cfg_peer_auth_ha1, cfg_peer_auth_ha1_cmd, "auth user NAME ha1 (md5|sha256)
 	talloc_free(realm);
 	if (rc == 0)
 		return CMD_SUCCESS;
-	vty_out(vty, "%% HEX has to be %u hexadecimal digits, and user name and realm such as can be sent%s",
+	vty_out(vty, "%% HEX has to be %u hexadecimal digits; no line ends in user name and realm%s",
 		alg == get_string_value(sip_ha1_alg_names, "md5") ? 32 : 64, VTY_NEWLINE);
 	return CMD_WARNING;
 }

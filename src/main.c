@@ -61,6 +61,7 @@ static void print_help(void)
 	       "  -s --disable-color        No colors in the log on stderr.\n"
 	       "  -T --timestamp            Begin each log line on stderr with the time.\n"
 	       "  -V --version              Version and licence.\n"
+	       "     --check-config FILE    Read and check a configuration; open nothing. Exit code 0: good, 1: not.\n"
 	       "\nReference of the VTY commands:\n"
 	       "     --vty-ref-mode MODE    What it contains: default, expert, hidden. Before --vty-ref-xml.\n"
 	       "     --vty-ref-xml          Print it as XML.\n"
@@ -72,6 +73,7 @@ static void print_help(void)
 enum long_only {
 	OPT_VTY_REF_MODE = 1,
 	OPT_VTY_REF_XML,
+	OPT_CHECK_CONFIG,
 };
 
 /* Options that have no letter. */
@@ -87,6 +89,8 @@ static void handle_long_only(enum long_only option)
 		fprintf(stderr, "osmo-sipgw: unknown VTY reference mode '%s': expected default, expert or hidden\n",
 			optarg);
 		exit(EXIT_USAGE);
+	case OPT_CHECK_CONFIG:
+		exit(sipgw_vty_check_config(the_gw, optarg) ? 0 : EXIT_CANNOT_START);
 	case OPT_VTY_REF_XML:
 		vty_dump_xml_ref_mode(stdout, mode);
 		exit(0);
@@ -152,6 +156,8 @@ static void handle_options(int argc, char **argv)
 						      { "vty-ref-mode", required_argument, &long_only,
 							OPT_VTY_REF_MODE },
 						      { "vty-ref-xml", no_argument, &long_only, OPT_VTY_REF_XML },
+						      { "check-config", required_argument, &long_only,
+							OPT_CHECK_CONFIG },
 						      {} };
 	int c;
 
@@ -266,6 +272,7 @@ static void start(void)
 	if (sipgw_vty_listen(the_gw, tall_lib_ctx, line, sizeof(line)) < 0)
 		cannot_start(line);
 	sipgw_start(the_gw);
+	sipgw_ctrl_listen(the_gw);
 }
 
 static void go_to_background(void)
@@ -278,6 +285,7 @@ static void go_to_background(void)
 /* Free all there is, ours first; then nothing may be left. */
 static void end(void)
 {
+	sipgw_ctrl_close();
 	sipgw_free(the_gw);
 	the_gw = NULL;
 	talloc_free_children(OTC_SELECT);

@@ -94,62 +94,6 @@ struct sipgw *sipgw_alloc(void *ctx)
 	return gw;
 }
 
-static const char *missing_peer(const struct sipgw *gw, const struct route_rule *rule)
-{
-	unsigned int i;
-
-	if (rule->from == ROUTE_FROM_PEER && !sip_peer_find(gw->ua, rule->from_peer))
-		return rule->from_peer;
-	for (i = 0; i < rule->n_peers; i++) {
-		if (!sip_peer_find(gw->ua, rule->peers[i].name))
-			return rule->peers[i].name;
-	}
-	return NULL;
-}
-
-static int check_routes(const struct sipgw *gw, char *why, size_t len)
-{
-	const struct route_rule *rule;
-	const char *name;
-
-	llist_for_each_entry (rule, &gw->calls->routes.rules, entry) {
-		name = missing_peer(gw, rule);
-		if (!name)
-			continue;
-		snprintf(why, len, "the peer '%s' of 'route %s' does not exist: there is no 'sip-peer %s'", name,
-			 rule->name, name);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int check_numbers(const struct sipgw *gw, char *why, size_t len)
-{
-	const struct number_rules *rules;
-
-	llist_for_each_entry (rules, &gw->calls->numbering.plans, entry) {
-		if (rules->defined)
-			continue;
-		snprintf(why, len, "'number-rules %s' is referred to, but not configured", rules->name);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/*! Is the configuration one that can be worked with? Each of its lines was fine by itself; this looks at what they say
- * together. \returns 0, or -EINVAL with a sentence in \a why. */
-int sipgw_config_check(const struct sipgw *gw, char *why, size_t len)
-{
-	const char *name = gw->calls->routes.default_peer;
-
-	if (name && !sip_peer_find(gw->ua, name)) {
-		snprintf(why, len, "the default peer '%s' of node 'call' does not exist: there is no 'sip-peer %s'",
-			 name, name);
-		return -EINVAL;
-	}
-	return check_routes(gw, why, len) ? -EINVAL : check_numbers(gw, why, len);
-}
-
 /* What is no mistake but leaves something not working: say it once, at start. */
 static void say_what_is_missing(const struct sipgw *gw)
 {

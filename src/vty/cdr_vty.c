@@ -24,7 +24,7 @@ static int apply(struct vty *vty)
 {
 	struct cdr_status status;
 
-	if (cdr_apply(vty_gw->cdr) == 0)
+	if (vty_gw->check_only || cdr_apply(vty_gw->cdr) == 0)
 		return CMD_SUCCESS;
 	cdr_get_status(vty_gw->cdr, &status);
 	vty_out(vty, "%% %s: %s; it is tried again, records wait%s", cdr_cfg(vty_gw->cdr)->path, status.why,

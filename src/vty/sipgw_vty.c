@@ -223,6 +223,7 @@ void sipgw_vty_init(struct sipgw *gw, void *ctx)
 	cdr_vty_init();
 	trace_vty_init();
 	health_vty_init();
+	ctrl_vty_node_init(ctx);
 	test_call_vty_init();
 	install_libosmocore_commands(ctx);
 }
@@ -268,7 +269,8 @@ static char *trim(char *line)
 	return line;
 }
 
-static int read_file(struct sipgw *gw, const char *path, FILE *file, char *why, size_t len)
+/*! Read a configuration from where \a file stands. 0, or -EINVAL with the number of the line and what is wrong with it. */
+int vty_read_config(FILE *file, unsigned int *line, char *why, size_t len)
 {
 	struct vty *vty = vty_new();
 	int rc;
@@ -280,12 +282,23 @@ static int read_file(struct sipgw *gw, const char *path, FILE *file, char *why, 
 	vty->fd = STDERR_FILENO;
 	rc = config_from_file(vty, file);
 	if (rc != CMD_SUCCESS) {
-		snprintf(why, len, "%s:%u: '%s': %s", path, count_lines(file, ftell(file)), trim(vty->buf),
-			 reason_for(vty, rc));
+		*line = count_lines(file, ftell(file));
+		snprintf(why, len, "'%s': %s", trim(vty->buf), reason_for(vty, rc));
 		buffer_reset(vty->obuf);
 	}
 	vty_close(vty);
 	return rc == CMD_SUCCESS ? 0 : -EINVAL;
+}
+
+static int read_file(const char *path, FILE *file, char *why, size_t len)
+{
+	unsigned int line;
+	char what[512];
+	int rc = vty_read_config(file, &line, what, sizeof(what));
+
+	if (rc < 0)
+		snprintf(why, len, "%s:%u: %s", path, line, what);
+	return rc;
 }
 
 int sipgw_vty_read_config(struct sipgw *gw, const char *path, char *why, size_t len)
@@ -299,7 +312,7 @@ int sipgw_vty_read_config(struct sipgw *gw, const char *path, char *why, size_t 
 		snprintf(why, len, "cannot read the configuration file %s: %s", path, strerror(-rc));
 		return rc;
 	}
-	rc = read_file(gw, path, file, why, len);
+	rc = read_file(path, file, why, len);
 	fclose(file);
 	if (rc < 0)
 		return rc;
@@ -310,8 +323,9 @@ int sipgw_vty_read_config(struct sipgw *gw, const char *path, char *why, size_t 
 	return rc;
 }
 
-/* libosmocore would tell over several lines and without a reason that a program can use: look for ourselves first. */
-static int try_to_bind(const char *addr, uint16_t port)
+/*! Can that TCP port be opened? 0, or negative errno. libosmocore would tell over several lines and without a reason that
+ * a program can use: look for ourselves first. */
+int vty_try_to_bind(const char *addr, uint16_t port)
 {
 	struct osmo_sockaddr_str str;
 	struct osmo_sockaddr osa;
@@ -333,7 +347,7 @@ int sipgw_vty_listen(struct sipgw *gw, void *ctx, char *why, size_t len)
 {
 	const char *addr = vty_get_bind_addr();
 	int port = vty_get_bind_port(OSMO_VTY_PORT_MNCC_SIP);
-	int rc = try_to_bind(addr, port);
+	int rc = vty_try_to_bind(addr, port);
 
 	if (rc == 0 && telnet_init_default(ctx, gw, OSMO_VTY_PORT_MNCC_SIP) < 0)
 		rc = -EIO;

@@ -48,7 +48,7 @@ DEFUN(cfg_trace_failed, cfg_trace_failed_cmd, "keep-failed <0-10000>",
 
 static int apply_hep(struct vty *vty)
 {
-	int rc = hep_apply(vty_gw->hep);
+	int rc = vty_gw->check_only ? 0 : hep_apply(vty_gw->hep);
 
 	if (rc < 0)
 		vty_out(vty, "%% Cannot send to %s%s", hep_cfg(vty_gw->hep)->addr, VTY_NEWLINE);

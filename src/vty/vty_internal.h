@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <time.h>
 
 #include <osmocom/vty/command.h>
@@ -43,6 +44,9 @@ void route_show_vty_init(void);
 void cdr_vty_init(void);
 void trace_vty_init(void);
 void health_vty_init(void);
+void ctrl_vty_node_init(void *ctx);
+int vty_read_config(FILE *file, unsigned int *line, char *why, size_t len);
+int vty_try_to_bind(const char *addr, uint16_t port);
 void test_call_vty_init(void);
 
 struct sip_peer;

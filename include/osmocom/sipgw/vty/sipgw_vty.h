@@ -4,6 +4,7 @@
  * Copyright (C) 2026 the osmo-sipgw authors */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct sipgw;
@@ -17,3 +18,8 @@ void sipgw_vty_init(struct sipgw *gw, void *ctx);
 int sipgw_vty_read_config(struct sipgw *gw, const char *path, char *why, size_t len);
 /*! Open the telnet port. 0, or negative errno with one line in \a why. */
 int sipgw_vty_listen(struct sipgw *gw, void *ctx, char *why, size_t len);
+/*! Open the CTRL port; when that cannot be, it is tried again. After sipgw_alloc(). */
+void sipgw_ctrl_listen(struct sipgw *gw);
+void sipgw_ctrl_close(void); /*!< before sipgw_free() */
+/*! Read and check a configuration and open nothing: each finding is a line on stdout, at the end "PATH: ok" if there is no error. Returns whether so. */
+bool sipgw_vty_check_config(struct sipgw *gw, const char *path);

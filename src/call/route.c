@@ -4,7 +4,8 @@
  * other call.
  *
  * One rule holds whatever is configured: a call that came from SIP goes to the GSM side and nowhere else, so nobody can
- * use us as a relay between SIP peers (toll fraud). */
+ * use us as a relay between SIP peers (toll fraud). Rules that lead to peers do not exist for it: "all calls to the PBX"
+ * is then a table with which phones can be called, too. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -75,8 +76,6 @@ static struct route by_rule(const struct calls *calls, const struct route_rule *
 
 	if (rule->action == ROUTE_REJECT)
 		route = refuse(cause_make(rule->reject, "route '%s' rejects it", rule->name));
-	else if (rule->action == ROUTE_TO_PEERS && from_sip)
-		route = refuse(cause_make(CAUSE_REJECTED, "route '%s' would lead from SIP to SIP", rule->name));
 	else if (rule->action == ROUTE_TO_PEERS)
 		route = to_peers(calls, rule);
 	else

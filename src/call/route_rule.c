@@ -21,6 +21,7 @@ const struct value_string route_miss_names[] = {
 	{ ROUTE_MISS_NO_EMERGENCY, "is for emergency calls" },
 	{ ROUTE_MISS_EMERGENCY, "does not refuse an emergency call" },
 	{ ROUTE_MISS_FROM, "is for calls from elsewhere" },
+	{ ROUTE_MISS_RELAY, "leads to SIP peers, where a call from SIP never goes" },
 	{ ROUTE_MISS_IMSI, "is for another IMSI" },
 	{ ROUTE_MISS_CALLED, "is for another called number" },
 	{ ROUTE_MISS_CALLING, "is for another calling number" },
@@ -152,6 +153,8 @@ enum route_miss route_rule_try(const struct route_rule *rule, const struct route
 		return ROUTE_MISS_EMERGENCY;
 	if (!from_fits(rule, q))
 		return ROUTE_MISS_FROM;
+	if (rule->action == ROUTE_TO_PEERS && q->from_sip)
+		return ROUTE_MISS_RELAY;
 	if (rule->imsi && strncmp(parties->imsi, rule->imsi, strlen(rule->imsi)))
 		return ROUTE_MISS_IMSI;
 	if (!number_match_hits(&rule->called, q->called))

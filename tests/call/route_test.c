@@ -191,7 +191,7 @@ static void test_rules(void)
 	show_rule(&sip, "pbx", parties("5552222", "1001", ""));
 	show_rule(&sip, "bad", parties("5552222", "1001", ""));
 	show_rule(&sip, "pbx", parties("5552222", "1901", ""));
-	btw("from SIP to SIP never, whatever the table says");
+	btw("from SIP to SIP never, whatever the table says: a route to peers is none for a call from SIP");
 	show_rule(&gsm, "", parties("1001", "7712", ""));
 	show_rule(&sip, "pbx", parties("5552222", "7712", ""));
 

@@ -43,6 +43,7 @@ enum route_miss {
 	ROUTE_MISS_NO_EMERGENCY,	/*!< it is for emergency calls */
 	ROUTE_MISS_EMERGENCY,		/*!< a rule for all calls does not refuse an emergency call */
 	ROUTE_MISS_FROM,
+	ROUTE_MISS_RELAY,		/*!< it leads to SIP peers, and the call comes from one */
 	ROUTE_MISS_IMSI,
 	ROUTE_MISS_CALLED,
 	ROUTE_MISS_CALLING,

@@ -82,6 +82,7 @@ struct sip_conn {
 	uint64_t last_ping;
 	unsigned long rx, tx;
 	uint8_t crlfs;
+	uint8_t home;	     /*!< accepted ones: the address of ours that it came to */
 	bool has_ponged;     /*!< it answers pings: then one without is a failure */
 	bool was_open;
 	bool write_wants_read; /*!< TLS: no use in waiting for writability */

@@ -159,13 +159,20 @@ static void rx_crlf(struct sip_conn *conn)
 		sip_conn_close(conn, "the answer to a ping cannot be sent");
 }
 
+static void hand_up(struct sip_conn *conn, const uint8_t *msg, size_t len)
+{
+	struct sip_flow from = { .tp = conn->tp, .remote = conn->remote, .home = conn->home };
+
+	sip_transport_rx(&from, msg, len);
+}
+
 static void rx_message(struct sip_conn *conn, const uint8_t *msg, size_t len)
 {
 	conn->rx++;
 	conn->crlfs = 0;
 	conn->half = 0;
 	conn->used = sip_conn_now();
-	sip_transport_rx(conn->tp, &conn->remote, msg, len);
+	hand_up(conn, msg, len);
 }
 
 /* What cannot be a message is answered if it can be, and then the connection is closed; not before the answer has got
@@ -178,7 +185,7 @@ static void rx_bad(struct sip_conn *conn, const uint8_t *msg, size_t len)
 	if (more)
 		LOG_CONN(conn, LOGL_NOTICE, "no SIP, or a message too long or of unknown length; closing%s\n", more);
 	if (msg)
-		sip_transport_rx(conn->tp, &conn->remote, msg, len);
+		hand_up(conn, msg, len);
 	if (conn->state == SIP_CONN_DEAD)
 		return;
 	sip_conn_set_state(conn, SIP_CONN_CLOSING);

@@ -85,7 +85,9 @@ static void resolve(struct sip_dialog *dlg, const struct sip_uri *uri)
 	struct sip_transport *origin = dlg->origin.tp;
 	const char *param = strcasecmp(uri->scheme, "sips") == 0 ? "tls" : uri->transport;
 	const struct sip_transport_ops *kind = param[0] ? kind_by_param(param) : origin->ops;
-	struct sip_flow to = { .alias = dlg->origin.alias, .symmetric = dlg->origin.symmetric };
+	struct sip_flow to = {
+		.alias = dlg->origin.alias, .home = dlg->origin.home, .symmetric = dlg->origin.symmetric
+	};
 
 	dlg->next = dlg->origin;
 	if (dlg->origin.symmetric)

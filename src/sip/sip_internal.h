@@ -45,7 +45,7 @@ struct sip_hop {
 		struct sockaddr_in sin;
 		struct sockaddr_in6 sin6;
 	} u;
-	uint8_t alias;
+	uint8_t alias, home;
 	bool symmetric;
 };
 
@@ -53,13 +53,16 @@ static inline void sip_hop_set(struct sip_hop *hop, const struct sip_flow *flow)
 {
 	hop->tp = flow->tp;
 	hop->alias = flow->alias;
+	hop->home = flow->home;
 	hop->symmetric = flow->symmetric;
 	memcpy(&hop->u, &flow->remote.u, sizeof(hop->u));
 }
 
 static inline void sip_hop_flow(const struct sip_hop *hop, struct sip_flow *flow)
 {
-	*flow = (struct sip_flow){ .tp = hop->tp, .alias = hop->alias, .symmetric = hop->symmetric };
+	*flow = (struct sip_flow){
+		.tp = hop->tp, .alias = hop->alias, .home = hop->home, .symmetric = hop->symmetric
+	};
 	memcpy(&flow->remote.u, &hop->u, sizeof(hop->u));
 }
 

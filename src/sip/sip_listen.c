@@ -104,6 +104,17 @@ static void refuse(struct sip_transport *tp, const struct osmo_sockaddr *remote,
 		     osmo_sockaddr_to_str(remote), why, more);
 }
 
+/* The address of ours that it came to, if that is not clear from what we have bound. */
+static uint8_t home_of(const struct sip_transport *tp, int fd)
+{
+	struct osmo_sockaddr local = {};
+	socklen_t len = sizeof(local.u);
+
+	if (!sip_addr_is_wildcard(&tp->bound) || getsockname(fd, &local.u.sa, &len))
+		return 0;
+	return sip_home_get(&local);
+}
+
 static void accepted(struct sip_listen *l, int fd, const struct osmo_sockaddr *remote)
 {
 	struct sip_transports *all = l->tp->all;
@@ -123,6 +134,7 @@ static void accepted(struct sip_listen *l, int fd, const struct osmo_sockaddr *r
 		return;
 	}
 	conn->source = source;
+	conn->home = home_of(l->tp, fd);
 	source->n++;
 	all->n_accepted++;
 	sip_conn_get(conn);

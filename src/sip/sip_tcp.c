@@ -57,9 +57,9 @@ static int tcp_open(struct sip_transport *tp)
 	return sip_listen_open(tp, &io, true);
 }
 
-static int tcp_send(struct sip_transport *tp, const struct osmo_sockaddr *remote, const void *data, size_t len)
+static int tcp_send(const struct sip_flow *to, const void *data, size_t len)
 {
-	return sip_conn_send(tp, remote, data, len, &io);
+	return sip_conn_send(to->tp, &to->remote, data, len, &io);
 }
 
 static int tcp_connect(struct sip_transport *tp, const struct osmo_sockaddr *remote)

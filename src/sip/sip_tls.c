@@ -376,9 +376,9 @@ static int tls_open(struct sip_transport *tp)
 	return sip_listen_open(tp, &io, all->cfg->tls_cert);
 }
 
-static int tls_send(struct sip_transport *tp, const struct osmo_sockaddr *remote, const void *data, size_t len)
+static int tls_send(const struct sip_flow *to, const void *data, size_t len)
 {
-	return sip_conn_send(tp, remote, data, len, &io);
+	return sip_conn_send(to->tp, &to->remote, data, len, &io);
 }
 
 static int tls_connect(struct sip_transport *tp, const struct osmo_sockaddr *remote)

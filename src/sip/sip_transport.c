@@ -218,22 +218,22 @@ struct sip_transport *sip_transport_at(const struct sip_transports *all, enum si
 	return NULL;
 }
 
-void sip_transport_rx(struct sip_transport *tp, const struct osmo_sockaddr *remote, const uint8_t *buf, size_t len)
+void sip_transport_rx(const struct sip_flow *from, const uint8_t *buf, size_t len)
 {
-	struct sip_flow from = { .tp = tp, .remote = *remote };
+	struct sip_transport *tp = from->tp;
 	struct wire_msg wire = {
 		.proto = WIRE_SIP,
 		.stream = tp->ops->reliable,
 		.dir = WIRE_RX,
 		.local = &tp->bound,
-		.remote = remote,
+		.remote = &from->remote,
 		.data = buf,
 		.len = len,
 	};
 
 	sip_transports_count(tp->all, SIP_CTR_RX);
 	wire_trace(&wire);
-	tp->all->rx(tp->all->data, &from, buf, len);
+	tp->all->rx(tp->all->data, from, buf, len);
 }
 
 int sip_transport_send(const struct sip_flow *to, const void *data, size_t len)
@@ -249,7 +249,7 @@ int sip_transport_send(const struct sip_flow *to, const void *data, size_t len)
 	};
 	int rc;
 
-	rc = to->tp->ops->send(to->tp, &to->remote, data, len);
+	rc = to->tp->ops->send(to, data, len);
 	if (rc < 0) {
 		sip_transports_count(to->tp->all, SIP_CTR_TX_FAILED);
 		LOGP(DSIPTRX, LOGL_INFO, "cannot send to %s: %s\n", osmo_sockaddr_to_str(&to->remote), strerror(-rc));
@@ -260,7 +260,7 @@ int sip_transport_send(const struct sip_flow *to, const void *data, size_t len)
 	return 0;
 }
 
-static bool is_wildcard(const struct osmo_sockaddr *addr)
+bool sip_addr_is_wildcard(const struct osmo_sockaddr *addr)
 {
 	if (addr->u.sa.sa_family == AF_INET)
 		return addr->u.sin.sin_addr.s_addr == htonl(INADDR_ANY);
@@ -285,8 +285,12 @@ int sip_transport_local(const struct sip_flow *to, struct osmo_sockaddr *local)
 	struct timespec now;
 	int rc;
 
-	if (!is_wildcard(&to->tp->bound)) {
+	if (!sip_addr_is_wildcard(&to->tp->bound)) {
 		*local = to->tp->bound;
+		return 0;
+	}
+	if (sip_home_addr(to->home, to->remote.u.sa.sa_family, local)) {
+		osmo_sockaddr_set_port(&local->u.sa, osmo_sockaddr_port(&to->tp->bound.u.sa));
 		return 0;
 	}
 	osmo_clock_gettime(CLOCK_MONOTONIC, &now);

@@ -91,6 +91,7 @@ static struct sip_trx *trx_alloc(struct sip_trxs *all, enum trx_kind kind, enum 
 	trx->key = *key;
 	trx->tp = flow->tp;
 	trx->alias = flow->alias;
+	trx->home = flow->home;
 	trx->symmetric = flow->symmetric;
 	memcpy(&trx->remote, &flow->remote.u, sizeof(trx->remote));
 	trx->reliable = flow->tp->ops->reliable;
@@ -525,6 +526,7 @@ const struct sip_flow *sip_trx_flow(const struct sip_trx *trx)
 
 	flow.tp = trx->tp;
 	flow.alias = trx->alias;
+	flow.home = trx->home;
 	flow.symmetric = trx->symmetric;
 	memcpy(&flow.remote.u, &trx->remote, sizeof(trx->remote));
 	return &flow;

@@ -108,7 +108,7 @@ struct sip_trx {
 	uint16_t status; /*!< last response received or sent, 0: none */
 	uint8_t kind, state, method;
 	uint8_t in_use; /*!< calls inside: do not free */
-	uint8_t alias;	/*!< of the flow */
+	uint8_t alias, home; /*!< of the flow */
 	bool symmetric : 1; /*!< of the flow */
 	bool reliable : 1;
 	bool send_failed : 1;

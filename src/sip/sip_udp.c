@@ -29,6 +29,13 @@
 #define SNDBUF_BYTES (1 << 20)
 #define DROP_LOG_S   10 /* at most one line about dropped datagrams in so many seconds */
 
+/* Of one datagram: which address of ours it came to. */
+union control {
+	struct cmsghdr align;
+	uint8_t v4[CMSG_SPACE(sizeof(struct in_pktinfo))];
+	uint8_t v6[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
 struct sip_udp {
 	struct osmo_fd ofd;
 	struct sip_transport *tp;
@@ -37,13 +44,37 @@ struct sip_udp {
 	size_t buf_size;
 	struct mmsghdr msg[BATCH];
 	struct iovec iov[BATCH];
-	struct osmo_sockaddr from[BATCH];
+	struct sip_flow from[BATCH];
+	union control control[BATCH];
+	bool wildcard;
 	uint8_t buf[]; /* BATCH * buf_size */
 };
 
 static socklen_t sockaddr_len(const struct osmo_sockaddr *addr)
 {
 	return addr->u.sa.sa_family == AF_INET6 ? sizeof(addr->u.sin6) : sizeof(addr->u.sin);
+}
+
+/* Which address of ours did it come to? That matters where all are bound. */
+static uint8_t home_of(struct msghdr *msg)
+{
+	struct osmo_sockaddr addr = {};
+	struct cmsghdr *c;
+
+	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			addr.u.sin.sin_family = AF_INET;
+			/* not what it was sent to, which may be a broadcast */
+			addr.u.sin.sin_addr = ((const struct in_pktinfo *)CMSG_DATA(c))->ipi_spec_dst;
+			return sip_home_get(&addr);
+		}
+		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			addr.u.sin6.sin6_family = AF_INET6;
+			addr.u.sin6.sin6_addr = ((const struct in6_pktinfo *)CMSG_DATA(c))->ipi6_addr;
+			return IN6_IS_ADDR_MULTICAST(&addr.u.sin6.sin6_addr) ? 0 : sip_home_get(&addr);
+		}
+	}
+	return 0;
 }
 
 static int read_batch(struct sip_udp *udp)
@@ -53,16 +84,23 @@ static int read_batch(struct sip_udp *udp)
 	for (i = 0; i < BATCH; i++) {
 		udp->iov[i] = (struct iovec){ .iov_base = udp->buf + i * udp->buf_size, .iov_len = udp->buf_size };
 		udp->msg[i].msg_hdr = (struct msghdr){
-			.msg_name = &udp->from[i].u,
-			.msg_namelen = sizeof(udp->from[i].u),
+			.msg_name = &udp->from[i].remote.u,
+			.msg_namelen = sizeof(udp->from[i].remote.u),
 			.msg_iov = &udp->iov[i],
 			.msg_iovlen = 1,
+			.msg_control = udp->wildcard ? &udp->control[i] : NULL,
+			.msg_controllen = udp->wildcard ? sizeof(udp->control[i]) : 0,
 		};
 	}
 	n = recvmmsg(udp->ofd.fd, udp->msg, BATCH, MSG_DONTWAIT, NULL);
 	/* one that was cut fills the buffer, which is longer than what is allowed: the guard refuses it */
-	for (i = 0; i < n; i++)
-		sip_transport_rx(udp->tp, &udp->from[i], udp->buf + i * udp->buf_size, udp->msg[i].msg_len);
+	for (i = 0; i < n; i++) {
+		udp->from[i].tp = udp->tp;
+		udp->from[i].home = udp->wildcard ? home_of(&udp->msg[i].msg_hdr) : 0;
+		udp->from[i].alias = 0;
+		udp->from[i].symmetric = false;
+		sip_transport_rx(&udp->from[i], udp->buf + i * udp->buf_size, udp->msg[i].msg_len);
+	}
 	return n;
 }
 
@@ -92,6 +130,11 @@ static int bound_socket(struct osmo_sockaddr *addr)
 	/* as much as the system allows; less is no error */
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf));
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
+	/* with all addresses bound, which one did it come to? */
+	if (sip_addr_is_wildcard(addr) && addr->u.sa.sa_family == AF_INET)
+		setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+	else if (sip_addr_is_wildcard(addr))
+		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
 	/* no SO_REUSEADDR: a second daemon on our port has to fail */
 	if (bind(fd, &addr->u.sa, sockaddr_len(addr)) || getsockname(fd, &addr->u.sa, &len)) {
 		rc = -errno;
@@ -120,6 +163,7 @@ static int udp_open(struct sip_transport *tp)
 	talloc_set_name_const(udp, "struct sip_udp");
 	udp->tp = tp;
 	udp->buf_size = buf_size;
+	udp->wildcard = sip_addr_is_wildcard(&tp->bound);
 	osmo_fd_setup(&udp->ofd, fd, OSMO_FD_READ, read_cb, udp, 0);
 	if (osmo_fd_register(&udp->ofd) < 0) {
 		close(fd);
@@ -152,11 +196,57 @@ static void dropped(struct sip_udp *udp)
 	LOGP(DSIPTRX, LOGL_NOTICE, "UDP socket is full, %u datagrams dropped so far\n", udp->n_dropped);
 }
 
-static int udp_send(struct sip_transport *tp, const struct osmo_sockaddr *remote, const void *data, size_t len)
+/* From the address that the other side talks to; without a number, from where the system thinks best. */
+static void set_home(struct msghdr *msg, union control *control, const struct osmo_sockaddr *home)
 {
-	struct sip_udp *udp = tp->priv;
+	struct in6_pktinfo v6 = {};
+	struct in_pktinfo v4 = {};
+	struct cmsghdr *c = &control->align;
 
-	if (sendto(udp->ofd.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL, &remote->u.sa, sockaddr_len(remote)) >= 0)
+	msg->msg_control = control;
+	if (home->u.sa.sa_family == AF_INET) {
+		v4.ipi_spec_dst = home->u.sin.sin_addr;
+		*c = (struct cmsghdr){ CMSG_LEN(sizeof(v4)), IPPROTO_IP, IP_PKTINFO };
+		memcpy(CMSG_DATA(c), &v4, sizeof(v4));
+		msg->msg_controllen = CMSG_SPACE(sizeof(v4));
+	} else {
+		v6.ipi6_addr = home->u.sin6.sin6_addr;
+		*c = (struct cmsghdr){ CMSG_LEN(sizeof(v6)), IPPROTO_IPV6, IPV6_PKTINFO };
+		memcpy(CMSG_DATA(c), &v6, sizeof(v6));
+		msg->msg_controllen = CMSG_SPACE(sizeof(v6));
+	}
+}
+
+static ssize_t send_from(const struct sip_udp *udp, const struct sip_flow *to, const void *data, size_t len)
+{
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
+	struct msghdr msg = {
+		.msg_name = (void *)&to->remote.u.sa,
+		.msg_namelen = sockaddr_len(&to->remote),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+	};
+	union control control = {};
+	struct osmo_sockaddr home;
+	ssize_t rc;
+
+	if (!udp->wildcard || !sip_home_addr(to->home, to->remote.u.sa.sa_family, &home))
+		return sendmsg(udp->ofd.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	set_home(&msg, &control, &home);
+	rc = sendmsg(udp->ofd.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (rc >= 0 || (errno != EINVAL && errno != EADDRNOTAVAIL && errno != ENETUNREACH))
+		return rc;
+	/* that address is ours no more */
+	msg.msg_control = NULL;
+	msg.msg_controllen = 0;
+	return sendmsg(udp->ofd.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static int udp_send(const struct sip_flow *to, const void *data, size_t len)
+{
+	struct sip_udp *udp = to->tp->priv;
+
+	if (send_from(udp, to, data, len) >= 0)
 		return 0;
 	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == EINTR) {
 		dropped(udp);

@@ -179,6 +179,28 @@ static void test_via(const char *server_ip, const char *client_ip)
 	sip_transport_close_all(all);
 }
 
+/* A connected socket hears nobody but the address it has asked. */
+static void test_home(const char *wildcard, const char *asked, const char *client_ip)
+{
+	struct osmo_sockaddr server = addr(wildcard, 0), local;
+	char text[80];
+	int fd;
+
+	btw("bound to %s, asked at %s: the answer comes from there, and so does what we say next", wildcard, asked);
+	EXPECT(sip_transport_listen(all, SIP_TP_UDP, &server) == 0);
+	server = addr(asked, osmo_sockaddr_port(&sip_transport_for(all, SIP_TP_UDP, &server)->bound.u.sa));
+	fd = client_socket(client_ip, &server);
+	snprintf(text, sizeof(text), "SIP/2.0/UDP phone.example;rport;branch=z9hG4bKf");
+	send_options(fd, text);
+	expect_response(fd);
+	show_via(fd);
+	EXPECT(sip_transport_local(&last_from, &local) == 0 && sip_addr_equal(&local, &server, true));
+	EXPECT(sip_transport_send(&last_from, "\r\n", 2) == 0);
+	EXPECT(recv(fd, text, sizeof(text), MSG_DONTWAIT) == 2);
+	close(fd);
+	sip_transport_close_all(all);
+}
+
 static void test_burst(void)
 {
 	struct osmo_sockaddr server = addr("127.0.0.1", 0);
@@ -317,6 +339,9 @@ int main(void)
 	test_via("127.0.0.1", "127.0.0.1");
 	test_via("127.0.0.1", "127.0.0.2");
 	EXPECT(n_wire_rx == 8 && n_wire_tx == 8);
+	test_home("0.0.0.0", "127.0.0.7", "127.0.0.1");
+	test_home("0.0.0.0", "127.0.0.8", "127.0.0.9");
+	test_home("::", "::1", "::1");
 	test_burst();
 	btw("our address as others see it");
 	show_local("127.0.0.1", "127.0.0.9");

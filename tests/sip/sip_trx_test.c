@@ -46,7 +46,7 @@ static void restart_clock(void)
 	osmo_clock_gettime(CLOCK_MONOTONIC, &started);
 }
 
-static int fake_send(struct sip_transport *tp, const struct osmo_sockaddr *remote, const void *data, size_t len)
+static int fake_send(const struct sip_flow *to, const void *data, size_t len)
 {
 	if (send_rc)
 		return send_rc;
@@ -55,7 +55,7 @@ static int fake_send(struct sip_transport *tp, const struct osmo_sockaddr *remot
 	last_sent[len] = '\0';
 	n_sent++;
 	if (!quiet)
-		printf("%6lu ms  sent to %s: %.*s\n", now_ms(), osmo_sockaddr_to_str(remote),
+		printf("%6lu ms  sent to %s: %.*s\n", now_ms(), osmo_sockaddr_to_str(&to->remote),
 		       (int)strcspn(last_sent, "\r"), last_sent);
 	return 0;
 }

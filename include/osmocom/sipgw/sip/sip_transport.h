@@ -28,6 +28,7 @@ struct sip_flow {
 	struct sip_transport *tp;
 	struct osmo_sockaddr remote;
 	uint8_t alias;		/*!< the name that we go by there, of sip_alias_set(); 0: our own address */
+	uint8_t home;		/*!< the address of ours that the other side talks to, of sip_home_get(); 0: not known, the system chooses */
 	bool symmetric;		/*!< requests in a dialog go where its messages come from, whatever the Contact says */
 };
 
@@ -63,7 +64,7 @@ struct sip_transport_ops {
 	int (*open)(struct sip_transport *tp);
 	void (*close)(struct sip_transport *tp);
 	/*! Send or queue. 0, or negative errno when it cannot be sent now or ever. */
-	int (*send)(struct sip_transport *tp, const struct osmo_sockaddr *remote, const void *data, size_t len);
+	int (*send)(const struct sip_flow *to, const void *data, size_t len);
 	/*! Streams: see that there is a connection. 0 (or it is being opened), or negative errno. NULL: there are no connections. */
 	int (*connect)(struct sip_transport *tp, const struct osmo_sockaddr *remote);
 };
@@ -101,7 +102,7 @@ void sip_transports_free(struct sip_transports *all);	/*!< closes all, too */
 /*! Where to count, by enum sip_ua_ctr: SIP_CTR_RX, _TX, _TX_FAILED. Borrowed, may be NULL. */
 void sip_transports_set_ctrs(struct sip_transports *all, struct rate_ctr_group *ctrs);
 /*! For the kinds: a message came. */
-void sip_transport_rx(struct sip_transport *tp, const struct osmo_sockaddr *remote, const uint8_t *buf, size_t len);
+void sip_transport_rx(const struct sip_flow *from, const uint8_t *buf, size_t len);
 /*! The bound transport to reach \a remote by: kind and address family match. NULL if none. */
 struct sip_transport *sip_transport_for(const struct sip_transports *all, enum sip_transport_id id, const struct osmo_sockaddr *remote);
 /*! The same, bound to that address of ours (as text, without port); NULL: to any. */
@@ -130,7 +131,14 @@ void sip_transports_each_conn(const struct sip_transports *all, void (*cb)(const
 
 /*! 0 also when a datagram had to be dropped because the socket is full (it will be repeated); negative errno when it cannot go there. */
 int sip_transport_send(const struct sip_flow *to, const void *data, size_t len);
-/*! The address that \a to sees us at: what we bound, or with a wildcard bind the address the kernel would send from (cached). Port as bound. */
+/*! The number of an address of ours, for struct sip_flow. 0: there are too many. (sip_home.c) */
+uint8_t sip_home_get(const struct osmo_sockaddr *addr);
+/*! The address of that number, without a port. False if there is none, or of another family. */
+bool sip_home_addr(uint8_t number, sa_family_t family, struct osmo_sockaddr *addr);
+/*! Bound to all addresses? */
+bool sip_addr_is_wildcard(const struct osmo_sockaddr *addr);
+/*! The address that \a to sees us at: what we bound, or with a wildcard bind the one it talks to, else the one the kernel would send from (cached).
+ * Port as bound. */
 int sip_transport_local(const struct sip_flow *to, struct osmo_sockaddr *local);
 /*! "192.0.2.1:5060", "[2001:db8::1]:5060": as in Via and URIs */
 int sip_hostport_buf(char *buf, size_t len, const struct osmo_sockaddr *addr);

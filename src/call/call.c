@@ -35,6 +35,10 @@ static const struct rate_ctr_desc ctr_desc[] = {
 	[CALLS_CTR_EMERGENCY] = { "emergency", "Emergency calls, from either side" },
 	[CALLS_CTR_FAILOVER] = { "failover", "Times that a target failed before the answer and the next one was tried" },
 	[CALLS_CTR_REDIRECTED] = { "redirected", "Times that a called party sent a call to another number and it was followed" },
+	[CALLS_CTR_TRANSFER_ASKED] = { "transfer:asked", "Transfers that a party of a call asked for" },
+	[CALLS_CTR_TRANSFER_DONE] = { "transfer:done", "Transfers whose new party answered" },
+	[CALLS_CTR_TRANSFER_FAILED] = { "transfer:failed", "Transfers whose new party did not answer, or that were given up" },
+	[CALLS_CTR_TRANSFER_REFUSED] = { "transfer:refused", "Transfers that were not even tried: they did not fit the call, or nobody to call" },
 	[CALLS_CTR_REFUSED_LIMIT] = { "refused:limit", "New calls refused because a limit was reached" },
 	[CALLS_CTR_REFUSED_STOPPING] = { "refused:stopping", "New calls refused because the daemon is shutting down or draining" },
 	[CALLS_CTR_DISPATCH_STALE] = { "dispatch:stale", "Messages in the dispatch queue whose call or leg was gone when they were delivered" },
@@ -69,21 +73,31 @@ static struct osmo_stat_item *stat_item(const struct calls *calls, enum calls_st
 	return osmo_stat_item_group_get_item(calls->stats, stat);
 }
 
+/* The leg that an item is from or for; NULL if it is gone. */
+static struct leg *leg_of(const struct call *call, const struct dispatch_item *item)
+{
+	struct leg *leg = call->legs[item->side], *beside = call_transfer_leg(call);
+
+	if (leg && leg->serial == item->serial)
+		return leg;
+	return beside && beside->side == item->side && beside->serial == item->serial ? beside : NULL;
+}
+
 /* The queue's door to us. */
 static bool deliver(void *data, const struct dispatch_item *item)
 {
 	struct calls *calls = data;
 	struct call *call = call_find(calls, item->call_id);
-	struct leg *leg = call ? call->legs[item->side] : NULL;
+	struct leg *leg = call ? leg_of(call, item) : NULL;
 
 	osmo_stat_item_set(stat_item(calls, CALLS_STAT_QUEUE), dispatch_depth(calls->dispatch));
-	if (!leg || leg->serial != item->serial) {
+	if (!leg) {
 		rate_ctr_inc(rate_ctr_group_get_ctr(calls->ctrs, CALLS_CTR_DISPATCH_STALE));
 		return false;
 	}
 	if (item->dir == DISPATCH_CMD)
 		leg->kind->handle(leg, &item->cmd);
-	else
+	else if (!call_transfer_rx(call, leg, &item->ev))
 		call_fsm_rx(call, item->side, &item->ev);
 	return true;
 }
@@ -192,6 +206,7 @@ void call_detach(struct call *call)
 {
 	struct calls *calls = call->calls;
 
+	call_transfer_forget(call);
 	call_drop_leg(call, LEG_A);
 	call_drop_leg(call, LEG_B);
 	call_observe_ended(call);
@@ -204,32 +219,46 @@ void call_detach(struct call *call)
 		calls->empty_cb(calls->empty_data);
 }
 
-void call_add_leg(struct call *call, enum leg_side side, struct leg *leg)
+/* It belongs to that side of the call; events and commands reach it by its number. */
+void call_number_leg(struct call *call, enum leg_side side, struct leg *leg)
 {
 	leg->dispatch = call->calls->dispatch;
 	leg->call_id = call->id;
 	leg->side = side;
 	leg->serial = call->next_serial[side]++;
 	leg->released = false;
+}
+
+void call_add_leg(struct call *call, enum leg_side side, struct leg *leg)
+{
+	call_number_leg(call, side, leg);
 	call->legs[side] = leg;
+}
+
+void call_free_leg(struct call *call, struct leg *leg)
+{
+	if (leg)
+		call_observe_leg_gone(call, leg);
+	talloc_free(leg);
 }
 
 void call_drop_leg(struct call *call, enum leg_side side)
 {
 	struct leg *leg = call->legs[side];
 
-	if (leg)
-		call_observe_leg_gone(call, leg);
 	call->legs[side] = NULL;
-	talloc_free(leg);
+	call_free_leg(call, leg);
+}
+
+void call_post_to(struct call *call, const struct leg *leg, const struct leg_cmd *cmd)
+{
+	if (leg)
+		dispatch_post_cmd(call->calls->dispatch, call->id, leg->side, leg->serial, cmd);
 }
 
 void call_post_cmd(struct call *call, enum leg_side side, const struct leg_cmd *cmd)
 {
-	const struct leg *leg = call->legs[side];
-
-	if (leg)
-		dispatch_post_cmd(call->calls->dispatch, call->id, side, leg->serial, cmd);
+	call_post_to(call, call->legs[side], cmd);
 }
 
 struct call *call_begin(struct calls *calls, struct leg *leg, const struct call_parties *parties)

@@ -4,7 +4,7 @@
  * nothing here asks what kind a leg is. Side A brought the call, side B is where the route leads. A side's RELEASED is
  * its last word, so a call ends in two steps: tell everybody, then wait until all have said it.
  *
- * Whom a call tries in turn is call_target.c's, the books of offers and answers are call_media.c's. */
+ * Whom a call tries in turn is call_target.c's, how a party is replaced transfer.c's, the books of offers and answers are call_media.c's. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -47,7 +47,7 @@ static void finish(struct call *call)
 
 static bool has_legs(const struct call *call)
 {
-	return call->legs[LEG_A] || call->legs[LEG_B];
+	return call->legs[LEG_A] || call->legs[LEG_B] || call_transfer_leg(call);
 }
 
 /* Begin to end: all legs that are left are told why. released_by and by_us are set. */
@@ -59,6 +59,7 @@ static void end(struct call *call, const struct cause *cause)
 	cmd.cause.value = cause_valid(cause->value);
 	call->cause = talloc_memdup(call, &cmd.cause, sizeof(cmd.cause));
 	call_account_end(call);
+	call_transfer_end(call, &cmd);
 	call_target_forget(call);
 	for (side = LEG_A; side <= LEG_B; side++) {
 		if (call->legs[side])
@@ -97,7 +98,7 @@ static void target_failed(struct call *call, const struct leg_released *released
 		end_by_side(call, LEG_B, &why);
 		return;
 	}
-	call_media_forget(call, call_target_setup(call));
+	call_media_forget(call, call_target_setup(call, call->legs[LEG_B]));
 	osmo_fsm_inst_state_chg_keep_timer(call->fi, CALL_ST_CALLING);
 }
 
@@ -133,7 +134,7 @@ static void on_setup(struct call *call, enum leg_side side, const struct leg_eve
 		return;
 	}
 	call_post_cmd(call, LEG_A, &(struct leg_cmd){ .type = LEG_CMD_PROCEED });
-	call_target_setup(call);
+	call_target_setup(call, call->legs[LEG_B]);
 	call_state_chg(call, CALL_ST_CALLING);
 }
 
@@ -227,6 +228,8 @@ static void unexpected(struct call *call, enum leg_side side, const struct leg_e
 	/* a SETUP's offer is answered by what leg B says, or by the end */
 	if (waits && ev->type != LEG_EV_SETUP)
 		call_media_refuse(call, side);
+	if (ev->type == LEG_EV_TRANSFER)
+		call_transfer_refuse(call, side, &CAUSE(CAUSE_TEMP_FAILURE));
 }
 
 static void on_media(struct call *call, enum leg_side side, const struct leg_event *ev)
@@ -258,6 +261,11 @@ static void on_dtmf_result(struct call *call, enum leg_side side, const struct l
 	call_post_cmd(call, leg_other_side(side), &(struct leg_cmd){ .type = LEG_CMD_DTMF_RESULT, .dtmf = ev->dtmf });
 }
 
+static void on_transfer(struct call *call, enum leg_side side, const struct leg_event *ev)
+{
+	call_transfer_begin(call, side, &ev->transfer);
+}
+
 /* What is done about an event. In which state and from which side it may come is said by the state table below. */
 /* clang-format off */
 static void (*const handlers[_NUM_LEG_EVENTS])(struct call *call, enum leg_side side, const struct leg_event *ev) = {
@@ -272,6 +280,7 @@ static void (*const handlers[_NUM_LEG_EVENTS])(struct call *call, enum leg_side 
 	[LEG_EV_RESUMED] = on_media,
 	[LEG_EV_DTMF] = on_dtmf,
 	[LEG_EV_DTMF_RESULT] = on_dtmf_result,
+	[LEG_EV_TRANSFER] = on_transfer,
 	[LEG_EV_RELEASED] = on_released,
 };
 /* clang-format on */
@@ -288,6 +297,19 @@ static void st_live(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 		handlers[event % _NUM_LEG_EVENTS](call, side, data);
 }
 
+/*! A leg was freed: if the call is ending and it was the last one, that was it. */
+void call_fsm_leg_gone(struct call *call)
+{
+	if (in_state(call, CALL_ST_RELEASING) && !has_legs(call))
+		finish(call);
+}
+
+/*! That side is gone for good. */
+void call_fsm_end_by_side(struct call *call, enum leg_side side, const struct cause *cause)
+{
+	end_by_side(call, side, cause);
+}
+
 /* Whatever else crosses our RELEASE on its way comes too late and means nothing. */
 static void st_releasing(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 {
@@ -296,8 +318,7 @@ static void st_releasing(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 	if (event != EV(LEG_A, LEG_EV_RELEASED) && event != EV(LEG_B, LEG_EV_RELEASED))
 		return;
 	call_drop_leg(call, event / _NUM_LEG_EVENTS);
-	if (!has_legs(call))
-		finish(call);
+	call_fsm_leg_gone(call);
 }
 
 /*
@@ -409,7 +430,7 @@ static const struct osmo_fsm_state states[] = {
 	},
 	[CALL_ST_TALKING] = {
 		.name = "TALKING",
-		.in_event_mask = EVENTS_TALK | EVENTS_END,
+		.in_event_mask = EVENTS_TALK | A(TRANSFER) | B(TRANSFER) | EVENTS_END,
 		.out_state_mask = S(CALL_ST_RELEASING),
 		.action = st_live,
 	},
@@ -437,6 +458,7 @@ static const struct value_string event_names[] = {
 	NAME(RESUMED),
 	NAME(DTMF),
 	NAME(DTMF_RESULT),
+	NAME(TRANSFER),
 	NAME(RELEASED),
 #undef NAME
 	{ CALL_EV_RELEASE, "RELEASE" },

@@ -2,7 +2,10 @@
  *
  * A target that fails before the answer, by the way to it and not by the decision of whom it leads to, is followed by
  * the next; leg A hears nothing of it. A party may ask to call another number instead (a 3xx): that is followed within
- * bounds. All that is needed for a further attempt lives in one piece of memory, from the SETUP to the answer. */
+ * bounds. All that is needed for a further attempt lives in one piece of memory, from the SETUP to the answer.
+ *
+ * The same is done for a transfer (transfer.c): then the one who calls is the side that stays, the numbers are the
+ * transfer's own, and the leg that is made stands beside that of the side that asked for it. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -25,7 +28,10 @@ struct target {
 /* What a call keeps to try again. */
 struct call_attempt {
 	struct target targets[ROUTE_MAX_TARGETS]; /* first is the next to be tried */
-	const struct leg_kind *kind;		  /* of the one that was tried last */
+	struct target tried;			  /* the one that was tried last */
+	const struct leg *from;			  /* who calls */
+	struct call_parties *parties;		  /* the call's own, or those of the transfer */
+	bool transfer;
 	uint8_t n_targets;
 	uint8_t n_redirects;
 	bool rang;	  /* leg A has heard of a called side: the time limit goes on */
@@ -33,15 +39,20 @@ struct call_attempt {
 	uint64_t *called; /* hashes of those who redirected, for loops; NULL: none did */
 };
 
-static struct call_attempt *attempt_alloc(struct call *call, const struct leg_setup *setup)
+static struct call_attempt *attempt_alloc(struct call *call, enum leg_side from, struct call_parties *parties)
 {
 	struct call_attempt *at = talloc_zero(call, struct call_attempt);
 
 	OSMO_ASSERT(at);
-	if (setup->media.kind == LEG_MEDIA_OFFER)
-		at->offer = talloc_strdup(at, setup->media.sdp);
+	at->from = call->legs[from];
+	at->parties = parties;
 	call->attempt = at;
 	return at;
+}
+
+static const char *name_of(const struct target *t)
+{
+	return *t->name ? t->name : t->kind->name;
 }
 
 /*! Answered, or ended: nobody else will be called. */
@@ -69,14 +80,16 @@ static int set_targets(struct call *call, const struct route *route, struct caus
 
 static int find_route(struct call *call, struct cause *why)
 {
-	const struct leg *a = call->legs[LEG_A];
+	const struct call_attempt *at = call->attempt;
+	const struct leg *from = at->from;
 	struct route route = { .media_mode = call->media_mode };
 
-	if (a->kind->destination && a->kind->destination(a, &route.kind, &route.target))
+	if (from->kind->destination && from->kind->destination(from, &route.kind, &route.target))
 		return set_targets(call, &route, why);
-	route = route_find(call->calls, a->kind, a->kind->target(a), call->parties);
+	route = route_find(call->calls, from->kind, from->kind->target(from), at->parties);
 
-	call->rule_id = route.rule ? route.rule->id : 0;
+	if (!at->transfer)
+		call->rule_id = route.rule ? route.rule->id : 0;
 	return set_targets(call, &route, why);
 }
 
@@ -101,7 +114,10 @@ static int read_numbers(struct call *call, struct cause *why)
 /*! Look up whom \a setup calls. 0, or negative with \a why. */
 int call_target_find(struct call *call, const struct leg_setup *setup, struct cause *why)
 {
-	attempt_alloc(call, setup);
+	struct call_attempt *at = attempt_alloc(call, LEG_A, call->parties);
+
+	if (setup->media.kind == LEG_MEDIA_OFFER)
+		at->offer = talloc_strdup(at, setup->media.sdp);
 	if (read_numbers(call, why) < 0)
 		return -1;
 	if (!admission_enter(call, why)) {
@@ -111,15 +127,41 @@ int call_target_find(struct call *call, const struct leg_setup *setup, struct ca
 	return find_route(call, why);
 }
 
+/*! Look up whom side \a stays is to talk to instead: \a parties, which have to live as long as this goes on, name the
+ * number, \a kind and \a target the place, unless the routes say it (""). 0, or negative with \a why. */
+int call_target_find_transfer(struct call *call, enum leg_side stays, struct call_parties *parties,
+			      const struct leg_kind *kind, const char *target, struct cause *why)
+{
+	struct call_attempt *at = attempt_alloc(call, stays, parties);
+
+	at->transfer = true;
+	if (!*target)
+		return find_route(call, why);
+	at->targets[at->n_targets++] = (struct target){ kind, talloc_strdup(at, target) };
+	return 0;
+}
+
+/*! The offer for whoever is called. */
+void call_target_offer(struct call *call, const char *sdp)
+{
+	call->attempt->offer = talloc_strdup(call->attempt, sdp);
+}
+
+/*! Name of the one that was tried last. */
+const char *call_target_tried(const struct call *call)
+{
+	return call->attempt && call->attempt->tried.kind ? name_of(&call->attempt->tried) : "-";
+}
+
 /* Whatever a table says: nobody gets from SIP to SIP through us (toll fraud). */
 static bool is_relay(const struct call *call, const struct target *t)
 {
-	return call->mt && t->kind == call->calls->sip;
+	return call->attempt->from->kind == call->calls->sip && t->kind == call->calls->sip;
 }
 
 static struct leg *alloc_leg(struct call *call, const struct target *t, struct cause *why)
 {
-	struct call_parties parties = *call->parties;
+	struct call_parties parties = *call->attempt->parties;
 
 	if (is_relay(call, t)) {
 		*why = cause_make(CAUSE_REJECTED, "from SIP to SIP is never done");
@@ -138,60 +180,69 @@ static void log_next(const struct call *call, const struct cause *why)
 
 	call_count(call, CALLS_CTR_FAILOVER);
 	LOG_CALL(call, more ? LOGL_NOTICE : LOGL_INFO, "%s failed, cause %u (%s)%s%s; next is %s%s\n",
-		 call->target ?: "target", why->value, cause_name(why->value), why->text[0] ? ": " : "", why->text,
-		 call->attempt->targets[0].name, more ?: "");
+		 call_target_tried(call), why->value, cause_name(why->value), why->text[0] ? ": " : "", why->text,
+		 name_of(&call->attempt->targets[0]), more ?: "");
 }
 
 static void drop_first(struct call_attempt *at)
 {
-	talloc_free(at->targets[0].name);
+	talloc_free(at->tried.name);
+	at->tried = at->targets[0];
 	at->n_targets--;
 	memmove(&at->targets[0], &at->targets[1], at->n_targets * sizeof(at->targets[0]));
 }
 
-/*! Make leg B for the first target that takes a call. 0, or negative with \a why: nobody is left. */
-int call_target_take(struct call *call, struct cause *why)
+/*! Make a leg for the first target that takes a call; it is nobody's yet. NULL with \a why: nobody is left. */
+struct leg *call_target_leg(struct call *call, struct cause *why)
 {
 	struct call_attempt *at = call->attempt;
+	const struct target *t = &at->targets[0];
 	struct leg *leg;
 
 	while (at->n_targets) {
-		const struct target *t = &at->targets[0];
-		const struct leg_kind *kind = t->kind;
-
-		call_set_target(call, *t->name ? t->name : kind->name);
+		if (!at->transfer)
+			call_set_target(call, name_of(t));
 		leg = alloc_leg(call, t, why);
-		LOG_CALL(call, LOGL_INFO, "routed to %s%s%s, media %s\n", kind->name, *t->name ? " " : "", t->name,
+		LOG_CALL(call, LOGL_INFO, "%s to %s%s%s, media %s\n", at->transfer ? "transferred" : "routed",
+			 t->kind->name, *t->name ? " " : "", t->name,
 			 get_value_string(media_mode_names, call->media_mode));
 		drop_first(at);
-		at->kind = kind;
-		if (leg) {
-			call_add_leg(call, LEG_B, leg);
-			return 0;
-		}
+		if (leg)
+			return leg;
 		if (at->n_targets)
 			log_next(call, why);
 	}
-	return -1;
+	return NULL;
 }
 
-/*! Tell leg B to call. Returns true if it was given an offer. */
-bool call_target_setup(struct call *call)
+/*! Make leg B. 0, or negative with \a why: nobody is left. */
+int call_target_take(struct call *call, struct cause *why)
+{
+	struct leg *leg = call_target_leg(call, why);
+
+	if (!leg)
+		return -1;
+	call_add_leg(call, LEG_B, leg);
+	return 0;
+}
+
+/*! Tell \a leg, made for the last target, to call. Returns true if it was given an offer. */
+bool call_target_setup(struct call *call, const struct leg *leg)
 {
 	const struct call_attempt *at = call->attempt;
 	struct leg_cmd cmd = { .type = LEG_CMD_SETUP };
-	struct call_parties parties = *call->parties;
-	const struct leg *b = call->legs[LEG_B];
+	struct call_parties parties = *at->parties;
 	struct cause why;
 
-	numbering_out(call->calls, b->kind, b->kind->target(b), &parties, &why); /* was tried before the leg was made */
+	/* was tried before the leg was made */
+	numbering_out(call->calls, leg->kind, leg->kind->target(leg), &parties, &why);
 	cmd.setup = (struct leg_setup){
 		.parties = &parties,
 		.media = { at->offer ? LEG_MEDIA_OFFER : LEG_MEDIA_NONE, at->offer },
 		.media_mode = call->media_mode,
 		.others = at->n_targets > 0,
 	};
-	call_post_cmd(call, LEG_B, &cmd);
+	call_post_to(call, leg, &cmd);
 	return at->offer;
 }
 
@@ -243,7 +294,7 @@ static void note_called(struct call *call, const struct number *n, const char *t
  * phone and a PBX show but one). */
 static void note_redirecting(struct call *call)
 {
-	struct call_parties *p = call->parties;
+	struct call_parties *p = call->attempt->parties;
 
 	if (number_given(&p->redirecting))
 		return;
@@ -255,18 +306,18 @@ static void note_redirecting(struct call *call)
 static bool follow(struct call *call, const struct leg_released *end, struct cause *why)
 {
 	struct call_attempt *at = call->attempt;
-	struct target to = { .kind = at->kind };
+	struct target to = { .kind = at->tried.kind };
 	struct number called = end->redirect;
 	uint64_t who;
 
-	if (numbering_one(call->calls, at->kind, call->target, NUMBER_IN, NUMBER_CALLED, &called) < 0)
+	if (numbering_one(call->calls, to.kind, at->tried.name, NUMBER_IN, NUMBER_CALLED, &called) < 0)
 		return false;
 	who = identity(&called, end->redirect_target);
 	if (at->n_redirects >= call->calls->routes.max_redirects) {
 		LOG_CALL(call, LOGL_INFO, "redirected %u times already, not followed\n", at->n_redirects);
 		return false;
 	}
-	note_called(call, &call->parties->called, end->redirect_target[0] ? call->target : "");
+	note_called(call, &at->parties->called, end->redirect_target[0] ? at->tried.name : "");
 	if (was_called(at, who)) {
 		*why = cause_make(CAUSE_EXCHANGE_ROUTING_ERROR, "redirected in a circle");
 		return false;
@@ -274,10 +325,11 @@ static bool follow(struct call *call, const struct leg_released *end, struct cau
 	at->n_redirects++;
 	call_count(call, CALLS_CTR_REDIRECTED);
 	note_redirecting(call);
-	call->parties->called = called;
-	LOG_CALL(call, LOGL_INFO, "redirected by %s: %s\n", call->target, call_parties_str(call));
+	at->parties->called = called;
+	LOG_CALL(call, LOGL_INFO, "redirected by %s: %s\n", name_of(&at->tried),
+		 call_parties_to_str(at->parties, call->mt));
 	while (at->n_targets)
-		drop_first(at);
+		talloc_free(at->targets[--at->n_targets].name);
 	if (!end->redirect_target[0])
 		return find_route(call, why) == 0;
 	to.name = talloc_strdup(at, end->redirect_target);
@@ -285,12 +337,12 @@ static bool follow(struct call *call, const struct leg_released *end, struct cau
 	return true;
 }
 
-/*! Leg B ended so, before its answer, and is gone. Returns true if somebody else is to be tried: call_target_take()
- * says whom. \a why is why it ended, and may be changed. */
+/*! The leg that was made last ended so, before its answer, and is gone. Returns true if somebody else is to be tried:
+ * call_target_take() says whom. \a why is why it ended, and may be changed. */
 bool call_target_failed(struct call *call, const struct leg_released *end, struct cause *why)
 {
 	struct call_attempt *at = call->attempt;
-	bool emergency = call->parties->emergency;
+	bool emergency = at->parties->emergency;
 
 	/* who calls for help is not sent elsewhere by a machine as long as there is another to ask */
 	if (number_given(&end->redirect) && !(emergency && at->n_targets))

@@ -187,6 +187,13 @@ unsigned int dispatch_drain(struct dispatch *d, unsigned int budget)
 	return n;
 }
 
+static int transfer_result_to_str_buf(char *buf, size_t len, const struct leg_transfer_result *result)
+{
+	if (result->done || result->provisional)
+		return snprintf(buf, len, "{%s}", result->done ? "done" : "rings");
+	return snprintf(buf, len, "{%u}", result->cause.value);
+}
+
 static int payload_to_str_buf(char *buf, size_t len, const struct dispatch_item *item)
 {
 	const struct leg_media *media = item_media((struct dispatch_item *)item);
@@ -206,6 +213,8 @@ static int payload_to_str_buf(char *buf, size_t len, const struct dispatch_item 
 		const struct leg_dtmf *dtmf = event ? &item->ev.dtmf : &item->cmd.dtmf;
 		return snprintf(buf, len, "{%c %s}", dtmf->key, dtmf->accepted ? "accepted" : "refused");
 	}
+	if (!event && item->cmd.type == LEG_CMD_TRANSFER_RESULT)
+		return transfer_result_to_str_buf(buf, len, &item->cmd.transfer_result);
 	return snprintf(buf, len, "%s", "");
 }
 

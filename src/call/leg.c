@@ -13,6 +13,7 @@ const struct value_string leg_event_names[] = { { LEG_EV_SETUP, "SETUP" },	 { LE
 						{ LEG_EV_MEDIA, "MEDIA" },	 { LEG_EV_HELD, "HELD" },
 						{ LEG_EV_RESUMED, "RESUMED" },	 { LEG_EV_DTMF, "DTMF" },
 						{ LEG_EV_DTMF_RESULT, "DTMF_RESULT" },
+						{ LEG_EV_TRANSFER, "TRANSFER" },
 						{ LEG_EV_RELEASED, "RELEASED" }, {} };
 
 const struct value_string leg_cmd_names[] = { { LEG_CMD_SETUP, "SETUP" },
@@ -25,6 +26,7 @@ const struct value_string leg_cmd_names[] = { { LEG_CMD_SETUP, "SETUP" },
 					      { LEG_CMD_RESUME, "RESUME" },
 					      { LEG_CMD_DTMF, "DTMF" },
 					      { LEG_CMD_DTMF_RESULT, "DTMF_RESULT" },
+					      { LEG_CMD_TRANSFER_RESULT, "TRANSFER_RESULT" },
 					      { LEG_CMD_RELEASE, "RELEASE" },
 					      {} };
 

@@ -324,6 +324,8 @@ static void kind_handle(struct leg *leg, const struct leg_cmd *cmd)
 	case LEG_CMD_DTMF_RESULT:
 		gsm_dtmf_result(gl, &cmd->dtmf);
 		return;
+	case LEG_CMD_TRANSFER_RESULT: /* phones do not ask for transfers: osmo-msc has none */
+		return;
 	case LEG_CMD_RELEASE:
 		gsm_leg_release(gl, &cmd->cause);
 		return;

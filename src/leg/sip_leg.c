@@ -219,6 +219,8 @@ static void kind_handle(struct leg *leg, const struct leg_cmd *cmd)
 		return;
 	case LEG_CMD_DTMF_RESULT: /* INFO was answered when it came */
 		return;
+	case LEG_CMD_TRANSFER_RESULT:
+		return;
 	case LEG_CMD_RELEASE:
 		sip_leg_release(sl, &cmd->cause);
 		return;

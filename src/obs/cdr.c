@@ -268,7 +268,7 @@ static void take_call(struct cdr_record *rec, const struct call *call)
 	rec->end = wall_of(&now);
 	rec->parties = *call->parties;
 	rec->mt = call->mt;
-	rec->attempts = call->next_serial[LEG_B];
+	rec->attempts = call->next_serial[LEG_B] - call->n_transfer_legs[LEG_B];
 	rec->released_by = released_by(call);
 	rec->media_mode = get_value_string(media_mode_names, call->media_mode);
 	rec->cause = call->cause ? *call->cause : CAUSE(CAUSE_NORMAL_UNSPEC);

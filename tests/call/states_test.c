@@ -75,6 +75,9 @@ static void post(enum leg_side side, enum leg_event_type type, enum leg_media_ki
 	case LEG_EV_DTMF_RESULT:
 		ev.dtmf = (struct leg_dtmf){ .key = '1', .accepted = true };
 		break;
+	case LEG_EV_TRANSFER:
+		OSMO_STRLCPY_ARRAY(ev.transfer.number.digits, "5554444");
+		break;
 	case LEG_EV_RELEASED:
 		ev.released = (struct leg_released){ .cause = CAUSE(16), .way_failed = (int)kind == HOW_WAY_FAILED };
 		if ((int)kind == HOW_REDIRECTED)
@@ -164,6 +167,11 @@ static void end_somehow(enum ending how)
 		if (call)
 			call_release(call, &CAUSE(16)); /* TALKING may last */
 	}
+	settle();
+	if (call && call->transfer) { /* one waits for the new party */
+		post(LEG_A, LEG_EV_RELEASED, LEG_MEDIA_NONE);
+		post(LEG_B, LEG_EV_RELEASED, LEG_MEDIA_NONE);
+	}
 	expect_gone();
 }
 
@@ -197,6 +205,7 @@ static const struct stimulus stimuli[] = {
 	{ LEG_EV_RESUMED, LEG_MEDIA_OFFER, "RESUMED{offer}" },
 	{ LEG_EV_DTMF, LEG_MEDIA_NONE, "DTMF" },
 	{ LEG_EV_DTMF_RESULT, LEG_MEDIA_NONE, "DTMF_RESULT" },
+	{ LEG_EV_TRANSFER, LEG_MEDIA_NONE, "TRANSFER" },
 	{ LEG_EV_RELEASED, LEG_MEDIA_NONE, "RELEASED" },
 	{ LEG_EV_RELEASED, (enum leg_media_kind)HOW_WAY_FAILED, "RELEASED{way}" },
 	{ LEG_EV_RELEASED, (enum leg_media_kind)HOW_REDIRECTED, "RELEASED{redirect}" },

@@ -89,6 +89,9 @@ static void print_cmd(const struct leg *leg, const struct leg_cmd *cmd)
 		printf(" \"%s\"", media->sdp);
 	if (cmd->type == LEG_CMD_DTMF)
 		printf(" %c %s %u", cmd->dtmf.key, cmd->dtmf.start ? "start" : "stop", cmd->dtmf.duration_ms);
+	if (cmd->type == LEG_CMD_TRANSFER_RESULT)
+		printf(" %s cause %u \"%s\"", cmd->transfer_result.done ? "done" : cmd->transfer_result.provisional ? "rings" : "failed",
+		       cmd->transfer_result.cause.value, cmd->transfer_result.cause.text);
 	if (cmd->type == LEG_CMD_RELEASE)
 		printf(" cause %u \"%s\"", cmd->cause.value, cmd->cause.text);
 	printf("\n");
@@ -162,6 +165,15 @@ void fake_leg_released(struct leg *leg, uint8_t cause)
 void fake_leg_way_failed(struct leg *leg, uint8_t cause)
 {
 	leg_post_ended(leg, &(struct leg_released){ .cause = CAUSE(cause), .way_failed = true });
+}
+
+void fake_leg_transfers(struct leg *leg, const char *number, const char *target)
+{
+	struct leg_event ev = { .type = LEG_EV_TRANSFER };
+
+	EXPECT(number_from_dial_string(&ev.transfer.number, number) == 0);
+	OSMO_STRLCPY_ARRAY(ev.transfer.target, target);
+	leg_post(leg, &ev);
 }
 
 void fake_leg_redirects(struct leg *leg, const char *number, const char *target)

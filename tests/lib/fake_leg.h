@@ -32,5 +32,7 @@ void fake_leg_setup(struct leg *leg, const char *calling, const char *called, co
 void fake_leg_released(struct leg *leg, uint8_t cause);
 /*! It ends because the way to the party failed. */
 void fake_leg_way_failed(struct leg *leg, uint8_t cause);
+/*! It wants the other side to talk to \a number, at \a target ("": by the routes). */
+void fake_leg_transfers(struct leg *leg, const char *number, const char *target);
 /*! It ends because the party is to be called elsewhere. */
 void fake_leg_redirects(struct leg *leg, const char *number, const char *target);

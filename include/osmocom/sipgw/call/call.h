@@ -50,6 +50,10 @@ enum calls_ctr {
 	CALLS_CTR_EMERGENCY,	/*!< calls for help */
 	CALLS_CTR_FAILOVER,	/*!< a target failed, the next one was tried */
 	CALLS_CTR_REDIRECTED,	/*!< a called party sent the call elsewhere, and it was followed */
+	CALLS_CTR_TRANSFER_ASKED, /*!< a party wanted one; the sum of the following three, and those under way */
+	CALLS_CTR_TRANSFER_DONE,
+	CALLS_CTR_TRANSFER_FAILED,
+	CALLS_CTR_TRANSFER_REFUSED,
 	CALLS_CTR_REFUSED_LIMIT, /*!< new calls over a limit */
 	CALLS_CTR_REFUSED_STOPPING, /*!< new calls while shutting down or draining */
 	CALLS_CTR_DISPATCH_STALE, /*!< messages for a call or leg that was gone */
@@ -70,11 +74,13 @@ struct call {
 	struct osmo_fsm_inst *fi;
 	struct leg *legs[2];		/*!< by enum leg_side; NULL: not yet, or ended */
 	uint8_t next_serial[2];		/*!< by enum leg_side: serial number of the next leg there */
+	uint8_t n_transfer_legs[2];	/*!< by enum leg_side: how many of those were made by transfers */
 	struct call_parties *parties;	/*!< as they came; rewritten when the route is looked up */
 	char *target;			/*!< name of the route's target, or of its kind if that has only one */
 	enum media_mode media_mode;
 	bool mt;			/*!< it came from a SIP leg */
 	struct call_attempt *attempt;	/*!< whom else to call, until the answer (call_target.c) */
+	struct call_transfer *transfer;	/*!< one under way (transfer.c) */
 	struct admission_subscriber *subscriber; /*!< whose call it counts as (admission.c), NULL: nobody's */
 	char *came_as;			/*!< "1001 -> 030123", the numbers before they were rewritten; NULL: they were not */
 	uint32_t rule_id;		/*!< of the route that it took, 0: none matched, the default */
@@ -101,7 +107,7 @@ struct calls {
 	struct route_table routes;
 	struct numbering numbering;
 	struct admission admission;
-	struct log_limit failover_limit;
+	struct log_limit failover_limit, transfer_limit;
 	const struct leg_kind *gsm, *sip; /*!< the kinds that routes lead to, set by leg_kinds.c */
 	bool stopping;			/*!< no new calls */
 	bool draining;			/*!< no new calls but emergency calls; present ones go on */
@@ -129,6 +135,8 @@ const char *call_state_name(const struct call *call);
 int call_to_str_buf(char *buf, size_t len, const struct call *call);
 /*! Who calls whom, "1001 -> +4930123 (emergency)". Returns like snprintf. */
 int call_parties_to_str_buf(char *buf, size_t len, const struct call *call);
+/*! "transfer to pbx2: ringing", "" if none is under way. Returns like snprintf. */
+int call_transfer_to_str_buf(char *buf, size_t len, const struct call *call);
 /*! End a call on the operator's behalf. Both legs are told \a cause; nothing happens if it is ending already. */
 void call_release(struct call *call, const struct cause *cause);
 /*! End it now, without waiting for what its peers say to that; \a call is gone then. */

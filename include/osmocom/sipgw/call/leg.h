@@ -100,6 +100,7 @@ enum leg_event_type {
 	LEG_EV_RESUMED,		/*!< the party took it back; media: OFFER or NONE */
 	LEG_EV_DTMF,		/*!< the party pressed or released a key; with start: met by one DTMF_RESULT, and released only if that accepts it */
 	LEG_EV_DTMF_RESULT,	/*!< can the key of a LEG_CMD_DTMF with start be delivered? */
+	LEG_EV_TRANSFER,	/*!< the party wants the other one to talk to somebody else; met by TRANSFER_RESULTs, the last of them final, unless the call ends */
 	LEG_EV_RELEASED,	/*!< the leg has ended */
 	_NUM_LEG_EVENTS
 };
@@ -115,6 +116,7 @@ enum leg_cmd_type {
 	LEG_CMD_RESUME,		/*!< the far side took it back */
 	LEG_CMD_DTMF,		/*!< the far side pressed or released a key */
 	LEG_CMD_DTMF_RESULT,	/*!< what became of the key of a LEG_EV_DTMF with start */
+	LEG_CMD_TRANSFER_RESULT, /*!< what became of a LEG_EV_TRANSFER; when it was done RELEASE follows */
 	LEG_CMD_RELEASE,	/*!< end */
 	_NUM_LEG_CMDS
 };
@@ -143,6 +145,18 @@ struct leg_dtmf {
 	bool accepted;		/*!< DTMF_RESULT: it is, or will be, delivered */
 };
 
+/*! Who the other party is to talk to. */
+struct leg_transfer {
+	struct number number;	/*!< as the asking party dials it */
+	char target[65];	/*!< at this target of the same kind; "": wherever the route leads */
+};
+
+struct leg_transfer_result {
+	struct cause cause;	/*!< why not; 16 if it was done */
+	bool done;
+	bool provisional;	/*!< the new party rings: a further result follows */
+};
+
 /*! How a leg ended. */
 struct leg_released {
 	struct cause cause;
@@ -159,6 +173,7 @@ struct leg_event {
 		struct leg_media media;		/*!< ALERTING, PROGRESS, MEDIA, HELD, RESUMED */
 		struct leg_answered answered;	/*!< ANSWERED */
 		struct leg_dtmf dtmf;		/*!< DTMF, DTMF_RESULT */
+		struct leg_transfer transfer;	/*!< TRANSFER */
 		struct leg_released released;	/*!< RELEASED */
 	};
 };
@@ -170,6 +185,7 @@ struct leg_cmd {
 		struct leg_media media;		/*!< ALERT, PROGRESS, MEDIA, HOLD, RESUME */
 		struct leg_answered answered;	/*!< ANSWER */
 		struct leg_dtmf dtmf;		/*!< DTMF, DTMF_RESULT */
+		struct leg_transfer_result transfer_result; /*!< TRANSFER_RESULT */
 		struct cause cause;		/*!< RELEASE */
 	};
 };

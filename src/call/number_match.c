@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <regex.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <osmocom/core/select.h>
@@ -24,12 +25,68 @@ static int regex_destructor(regex_t *re)
 	return 0;
 }
 
+#define MAX_REPEATS 2000 /* of all {m,n} multiplied: enough for numbers of 32 digits */
+
+/* How often "{m,n}" at \a p repeats at most; moves on to its end. */
+static unsigned long repeats(const char **p)
+{
+	unsigned long n = 1;
+
+	while (**p && **p != '}') {
+		if (**p >= '0' && **p <= '9')
+			n = strtoul(*p, (char **)p, 10);
+		else
+			(*p)++;
+	}
+	return n ?: 1;
+}
+
+/* The end of the bracket expression at \a p; a "]" at its beginning is one of its members. */
+static const char *skip_bracket(const char *p)
+{
+	p += p[1] == '^' ? 2 : 1;
+	if (*p == ']')
+		p++;
+	while (*p && *p != ']')
+		p++;
+	return *p ? p : p - 1;
+}
+
+/* A caller chooses the number that a pattern meets, and must not be able to choose one that takes a second. */
+static const char *too_costly(const char *p)
+{
+	unsigned long product = 1, n;
+
+	for (; *p; p++) {
+		if (*p == '\\' && p[1] >= '1' && p[1] <= '9')
+			return "references to earlier parts take too long";
+		if (*p == '\\' && p[1]) {
+			p++;
+		} else if (*p == '[') {
+			p = skip_bracket(p);
+		} else if (*p == '{') {
+			n = repeats(&p);
+			if (n > MAX_REPEATS || (product *= n) > MAX_REPEATS)
+				return "it repeats too much";
+			if (!*p)
+				break;
+		}
+	}
+	return NULL;
+}
+
 static regex_t *compile(void *ctx, const char *pattern, const char **why)
 {
-	regex_t *re = talloc_zero(ctx, regex_t);
+	regex_t *re;
 	char buf[80];
-	int rc = regcomp(re, pattern, REG_EXTENDED | REG_NOSUB);
+	int rc;
 
+	*why = too_costly(pattern);
+	if (*why)
+		return NULL;
+	re = talloc_zero(ctx, regex_t);
+	OSMO_ASSERT(re);
+	rc = regcomp(re, pattern, REG_EXTENDED | REG_NOSUB);
 	if (rc) {
 		regerror(rc, re, buf, sizeof(buf));
 		*why = talloc_strdup(OTC_SELECT, buf);

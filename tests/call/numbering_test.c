@@ -152,6 +152,17 @@ static void test_rules(void)
 static void test_patterns(void)
 {
 	static const char *const bad[] = { "", "abd", "4 9", "++4", "+49-30", "12;3" };
+	static const char *const costly[] = {
+		"(.*)(.*)(.*)\\3\\2\\1x",
+		"^[0-9]{1,255}{1,100}$",
+		"(((1{99}){99}){99}){99}",
+		"1{99999999999999999999}",
+		"1{9999",
+		"[]2]{3000}",
+	};
+	static const char *const fine[] = {
+		"^[+]49[0-9]{3,20}$", "^\\+(1|49)([0-9]{3}){2}", "[]{99999}\\1]{0,1}", "^[^{9999]", "[[:digit:]]{7}",
+	};
 	struct number_match match = {};
 	const char *why;
 	unsigned int i;
@@ -163,6 +174,17 @@ static void test_patterns(void)
 	EXPECT(match.how == NUMBER_MATCH_ANY && number_match_hits(&match, ""));
 	EXPECT(number_match_set(calls, &match, NUMBER_MATCH_REGEXP, "^$", &why) == 0);
 	EXPECT(number_match_hits(&match, "") && !number_match_hits(&match, "1"));
+	number_match_clear(&match);
+
+	btw("patterns that would take too long for a number that a caller chooses");
+	for (i = 0; i < ARRAY_SIZE(costly); i++) {
+		EXPECT(number_match_set(calls, &match, NUMBER_MATCH_REGEXP, costly[i], &why) == -EINVAL);
+		printf("  %s: %s\n", costly[i], why);
+	}
+	for (i = 0; i < ARRAY_SIZE(fine); i++) {
+		EXPECT(number_match_set(calls, &match, NUMBER_MATCH_REGEXP, fine[i], &why) == 0);
+		EXPECT(number_match_hits(&match, "+49301234"));
+	}
 	number_match_clear(&match);
 }
 

@@ -331,11 +331,6 @@ static void test_refused(void)
 	talks_on();
 	ends();
 
-	talking("From SIP to SIP is never done: the phone asks", false);
-	fake_leg_transfers(PHONE, "88", "");
-	settle();
-	ends();
-
 	talking("No route", false);
 	refers("99", "");
 	ends();

@@ -13,59 +13,65 @@
 
 #include "trace_internal.h"
 
-#define FIRST_ENTRIES 16
-#define KEPT_AT_HEAD  (TRACE_MAX_ENTRIES * 2 / 3)
+#define MORE_ENTRIES 16
+#define CAUSE_MAX    127 /* Q.850 */
+#define KEPT_AT_HEAD (TRACE_MAX_ENTRIES * 2 / 3)
 
-uint32_t ladder_ms_since(const struct timespec *start, const struct timespec *now)
+uint64_t ladder_now_ns(void)
 {
-	struct timespec d;
+	struct timespec now;
 
-	timespecsub(now, start, &d);
-	return d.tv_sec < 0 ? 0 : (uint32_t)d.tv_sec * 1000 + d.tv_nsec / 1000000;
+	osmo_clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+uint32_t ladder_ms_since(uint64_t start_ns, uint64_t now_ns)
+{
+	return now_ns < start_ns ? 0 : (now_ns - start_ns) / 1000000;
 }
 
 /* Was the same message there before, in the same direction? */
 static bool is_again(const struct traced *call, const struct ladder_entry *entry)
 {
 	const uint8_t way = 0x0f; /* lane and direction */
+	const struct ladder_entry *entries = traced_entries(call);
 	unsigned int i;
 
 	for (i = 0; entry->digest && i < call->n_entries; i++) {
-		const struct ladder_entry *e = &call->entries[i];
+		const struct ladder_entry *e = &entries[i];
 		if (e->digest == entry->digest && e->word == entry->word && (e->what & way) == (entry->what & way))
 			return true;
 	}
 	return false;
 }
 
-static bool make_room(struct traced *call)
+static struct traced *make_room(struct traced *call)
 {
-	unsigned int max = call->max_entries ? 2 * call->max_entries : FIRST_ENTRIES;
+	struct ladder_entry *entries = traced_entries(call);
 
 	if (call->n_entries < call->max_entries)
-		return true;
-	if (call->max_entries < TRACE_MAX_ENTRIES) {
-		max = OSMO_MIN(max, TRACE_MAX_ENTRIES);
-		call->entries = talloc_realloc(call, call->entries, struct ladder_entry, max);
-		call->max_entries = max;
-		return call->entries != NULL;
-	}
+		return call;
+	if (call->max_entries < TRACE_MAX_ENTRIES)
+		return traced_resize(call, call->max_keys,
+				     OSMO_MIN(call->max_entries + MORE_ENTRIES, TRACE_MAX_ENTRIES));
 	/* full: the oldest of the last third goes */
-	memmove(&call->entries[KEPT_AT_HEAD], &call->entries[KEPT_AT_HEAD + 1],
-		(TRACE_MAX_ENTRIES - KEPT_AT_HEAD - 1) * sizeof(*call->entries));
+	memmove(&entries[KEPT_AT_HEAD], &entries[KEPT_AT_HEAD + 1],
+		(TRACE_MAX_ENTRIES - KEPT_AT_HEAD - 1) * sizeof(*entries));
 	call->n_entries--;
 	call->n_skipped++;
-	return true;
+	return call;
 }
 
+/* The call may be somewhere else afterwards. */
 void ladder_add(struct traced *call, const struct ladder_entry *entry)
 {
 	bool again = is_again(call, entry);
 	struct ladder_entry *e;
 
-	if (!make_room(call))
+	call = make_room(call);
+	if (!call)
 		return;
-	e = &call->entries[call->n_entries++];
+	e = &traced_entries(call)[call->n_entries++];
 	*e = *entry;
 	if (again)
 		e->what |= LADDER_AGAIN;
@@ -85,21 +91,56 @@ static void shorten(char *text)
 	}
 }
 
+static uint16_t item_word(const struct dispatch_item *item)
+{
+	char text[64];
+
+	dispatch_item_to_str_buf(text, sizeof(text), item);
+	shorten(text);
+	return trace_word(text + 3); /* without "A> " */
+}
+
+/* Where the word of an item like this is known from the last time, + 1. NULL: of this one there are too many. */
+static uint16_t *known_word(const struct dispatch_item *item)
+{
+	static uint16_t with_media[2][OSMO_MAX(_NUM_LEG_EVENTS, _NUM_LEG_CMDS)][LEG_MEDIA_VOID + 1];
+	static uint16_t with_cause[2][CAUSE_MAX + 1];
+	bool event = item->dir == DISPATCH_EVENT;
+	const struct leg_media *media = event ? leg_event_media(&item->ev) : leg_cmd_media(&item->cmd);
+	unsigned int type = event ? item->ev.type : item->cmd.type;
+
+	if (media)
+		return &with_media[event][type][media->kind];
+	if (event ? type == LEG_EV_PROCEEDING || type == LEG_EV_CONNECTED : type == LEG_CMD_PROCEED)
+		return &with_media[event][type][LEG_MEDIA_NONE];
+	if (event && type == LEG_EV_RELEASED)
+		return &with_cause[event][item->ev.released.cause.value & CAUSE_MAX];
+	if (!event && type == LEG_CMD_RELEASE)
+		return &with_cause[event][item->cmd.cause.value & CAUSE_MAX];
+	return NULL;
+}
+
+static uint16_t word_of_item(const struct dispatch_item *item)
+{
+	uint16_t *known = known_word(item);
+
+	if (!known)
+		return item_word(item);
+	if (!*known)
+		*known = item_word(item) + 1;
+	return *known - 1;
+}
+
 /* What a leg and the call say to each other. */
 void ladder_add_item(struct traced *call, const struct dispatch_item *item)
 {
 	struct ladder_entry entry = {
-		.what = item->side == LEG_A ? LANE_QUEUE_A : LANE_QUEUE_B,
+		.ms = ladder_ms_since(call->start_ns, ladder_now_ns()),
+		.word = word_of_item(item),
+		.what = (item->side == LEG_A ? LANE_QUEUE_A : LANE_QUEUE_B) |
+			(item->dir == DISPATCH_EVENT ? LADDER_TO_US : 0),
 	};
-	struct timespec now;
-	char text[64];
 
-	osmo_clock_gettime(CLOCK_MONOTONIC, &now);
-	dispatch_item_to_str_buf(text, sizeof(text), item);
-	shorten(text);
-	entry.ms = ladder_ms_since(&call->start, &now);
-	entry.word = trace_word(text + 3); /* without "A> " */
-	entry.what |= item->dir == DISPATCH_EVENT ? LADDER_TO_US : 0;
 	ladder_add(call, &entry);
 }
 
@@ -107,5 +148,5 @@ void ladder_add_item(struct traced *call, const struct dispatch_item *item)
 void ladder_item_dropped(struct traced *call)
 {
 	if (call->n_entries)
-		call->entries[call->n_entries - 1].what |= LADDER_BAD;
+		traced_entries(call)[call->n_entries - 1].what |= LADDER_BAD;
 }

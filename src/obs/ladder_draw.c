@@ -145,7 +145,7 @@ int trace_draw(const struct trace *trace, uint32_t call_id, trace_line_cb cb, vo
 	for (i = 0; i < call->n_entries; i++) {
 		if (call->n_skipped && i == TRACE_MAX_ENTRIES * 2 / 3)
 			draw_gap(call, cb, data);
-		draw_entry(call, &call->entries[i], cb, data);
+		draw_entry(call, &traced_entries(call)[i], cb, data);
 	}
 	return 0;
 }

@@ -20,17 +20,9 @@
 
 static struct trace *the_trace; /* for the hooks, which have no data pointer */
 
-static uint64_t now_ms(const struct timespec *now)
+static uint64_t now_ms(void)
 {
-	return (uint64_t)now->tv_sec * 1000 + now->tv_nsec / 1000000;
-}
-
-static struct timespec now_mono(void)
-{
-	struct timespec now;
-
-	osmo_clock_gettime(CLOCK_MONOTONIC, &now);
-	return now;
+	return ladder_now_ns() / 1000000;
 }
 
 struct traced *trace_find(const struct trace *trace, uint32_t call_id)
@@ -44,40 +36,90 @@ struct traced *trace_find(const struct trace *trace, uint32_t call_id)
 	return NULL;
 }
 
+/* All bits of it count, for the bucket and for the tag. */
 static uint64_t slot_of(enum wire_proto proto, uint64_t key)
 {
-	return key * 4 + proto;
+	uint64_t slot = (key * 4 + proto) * 0x9e3779b97f4a7c15ULL;
+
+	return slot ^ slot >> 32;
 }
 
 static struct traced *owner(const struct trace *trace, enum wire_proto proto, uint64_t key)
 {
+	uint64_t slot = slot_of(proto, key);
 	struct trace_key *k;
 
-	hash_for_each_possible (trace->by_key, k, node, slot_of(proto, key)) {
-		if (k->key == key && k->proto == proto)
-			return k->call;
+	hash_for_each_possible (trace->by_key, k, node, slot) {
+		if (k->tag == (uint32_t)slot)
+			return trace_find(trace, k->call_id);
 	}
 	return NULL;
 }
 
-static void forget_keys(struct trace *trace, struct traced *call)
+static void forget_keys(struct traced *call)
 {
 	unsigned int i;
 
 	for (i = 0; i < call->n_keys; i++)
 		hash_del(&call->keys[i].node);
 	call->n_keys = 0;
-	for (i = 0; i < TRACE_TRXS; i++) {
-		if (trace->trxs[i].call == call)
-			trace->trxs[i].call = NULL;
+}
+
+static void free_traced(struct traced *call)
+{
+	forget_keys(call);
+	hash_del(&call->by_id);
+	talloc_free(call);
+}
+
+static struct traced *traced_alloc(const struct trace *trace, unsigned int max_keys, unsigned int max_entries)
+{
+	size_t len =
+		sizeof(struct traced) + max_keys * sizeof(struct trace_key) + max_entries * sizeof(struct ladder_entry);
+	struct traced *call = talloc_named_const(trace, len, "struct traced");
+
+	if (!call)
+		return NULL;
+	*call = (struct traced){ .max_keys = max_keys, .max_entries = max_entries };
+	return call;
+}
+
+/* Where the old one stands in hashes and lists the new one stands. The bucket of a key is not known any more: it stands
+ * next to its old self. */
+static void take_place(struct trace *trace, struct traced *call, struct traced *old)
+{
+	unsigned int i;
+
+	hash_del(&old->by_id);
+	hash_add(trace->by_id, &call->by_id, call->call_id);
+	for (i = 0; i < call->n_keys; i++) {
+		hlist_add_behind(&call->keys[i].node, &old->keys[i].node);
+		hash_del(&old->keys[i].node);
+	}
+	if (call->has_ended) {
+		llist_add(&call->entry, &old->entry);
+		llist_del(&old->entry);
 	}
 }
 
-static void free_traced(struct trace *trace, struct traced *call)
+/*! Room for more, or less, but not for less than there is. The old pointer is void then. NULL: no memory, and
+ * everything as it was. */
+struct traced *traced_resize(struct traced *old, unsigned int max_keys, unsigned int max_entries)
 {
-	forget_keys(trace, call);
-	hash_del(&call->by_id);
-	talloc_free(call);
+	struct traced *call = traced_alloc(the_trace, max_keys, max_entries);
+
+	if (!call)
+		return NULL;
+	memcpy(call, old, sizeof(*call));
+	call->max_keys = max_keys;
+	call->max_entries = max_entries;
+	memcpy(call->keys, old->keys, call->n_keys * sizeof(call->keys[0]));
+	memcpy(traced_entries(call), traced_entries(old), call->n_entries * sizeof(struct ladder_entry));
+	take_place(the_trace, call, old);
+	if (call->sentence)
+		talloc_steal(call, call->sentence);
+	talloc_free(old);
+	return call;
 }
 
 /* ---- messages on wires ---- */
@@ -85,21 +127,17 @@ static void free_traced(struct trace *trace, struct traced *call)
 /* A response says the transaction alone: which call its command was for. */
 static struct traced *owner_by_trx(const struct trace *trace, uint32_t trx)
 {
-	unsigned int i;
+	unsigned int i = trx % TRACE_TRXS;
 
-	for (i = 0; i < TRACE_TRXS; i++) {
-		if (trace->trxs[i].id == trx && trace->trxs[i].call)
-			return trace->trxs[i].call;
-	}
-	return NULL;
+	return trace->trxs[i].id == trx ? trace_find(trace, trace->trxs[i].call_id) : NULL;
 }
 
-static void remember_trx(struct trace *trace, uint32_t trx, struct traced *call)
+static void remember_trx(struct trace *trace, uint32_t trx, const struct traced *call)
 {
-	unsigned int i = trace->next_trx++ % TRACE_TRXS;
+	unsigned int i = trx % TRACE_TRXS;
 
 	trace->trxs[i].id = trx;
-	trace->trxs[i].call = call;
+	trace->trxs[i].call_id = call->call_id;
 }
 
 static struct traced *owner_of(struct trace *trace, const struct wire_msg *msg, const struct trace_text *t)
@@ -115,12 +153,12 @@ static struct traced *owner_of(struct trace *trace, const struct wire_msg *msg, 
 }
 
 static void remember_recent(struct trace *trace, const struct wire_msg *msg, const struct trace_text *t,
-			    const struct ladder_entry *entry, const struct timespec *now)
+			    const struct ladder_entry *entry)
 {
 	if (!t->key)
 		return;
 	trace->recent[trace->next_recent++ % TRACE_RECENT] = (struct trace_recent){
-		.key = t->key, .when = *now, .entry = *entry, .proto = msg->proto, .used = true
+		.key = t->key, .when_ns = ladder_now_ns(), .entry = *entry, .proto = msg->proto, .used = true
 	};
 }
 
@@ -128,7 +166,6 @@ static void rx_wire(const struct wire_msg *msg)
 {
 	static const uint8_t lanes[] = { [WIRE_SIP] = LANE_SIP, [WIRE_MGCP] = LANE_MGCP, [WIRE_MNCC] = LANE_MNCC };
 	struct trace *trace = the_trace;
-	struct timespec now = now_mono();
 	struct ladder_entry entry;
 	struct trace_text t;
 	struct traced *call;
@@ -142,20 +179,21 @@ static void rx_wire(const struct wire_msg *msg)
 		return;
 	entry = (struct ladder_entry){
 		.word = trace_word(t.text),
-		.digest = msg->proto == WIRE_MNCC ? 0 : token_hash(msg->data, msg->len), /* never repeated */
+		.digest = msg->proto == WIRE_MNCC ? 0 : trace_digest(msg->data, msg->len), /* never repeated */
 		.what = lanes[msg->proto] | (msg->dir == WIRE_RX ? LADDER_TO_US : 0) | (t.bad ? LADDER_BAD : 0),
 	};
 	if (call) {
-		entry.ms = ladder_ms_since(&call->start, &now);
+		entry.ms = ladder_ms_since(call->start_ns, ladder_now_ns());
 		ladder_add(call, &entry);
 	} else {
-		remember_recent(trace, msg, &t, &entry, &now);
+		remember_recent(trace, msg, &t, &entry);
 	}
 }
 
 /* Messages that came before their call was known. */
-static void claim_recent(struct trace *trace, struct traced *call, enum wire_proto proto, uint64_t key)
+static void claim_recent(struct trace *trace, uint32_t call_id, enum wire_proto proto, uint64_t key)
 {
+	struct traced *call;
 	unsigned int i;
 
 	for (i = 0; i < TRACE_RECENT; i++) {
@@ -163,22 +201,35 @@ static void claim_recent(struct trace *trace, struct traced *call, enum wire_pro
 		if (!r->used || r->key != key || r->proto != proto)
 			continue;
 		r->used = false;
-		r->entry.ms = ladder_ms_since(&call->start, &r->when);
+		call = trace_find(trace, call_id);
+		r->entry.ms = ladder_ms_since(call->start_ns, r->when_ns);
 		ladder_add(call, &r->entry);
 	}
+}
+
+static struct trace_key *new_key(struct traced *call)
+{
+	if (call->n_keys == call->max_keys && call->max_keys < TRACE_MAX_KEYS)
+		call = traced_resize(call, TRACE_MAX_KEYS, call->max_entries);
+	if (!call || call->n_keys == call->max_keys)
+		return NULL;
+	return &call->keys[call->n_keys++];
 }
 
 static void bind(enum wire_proto proto, uint64_t key, uint32_t call_id)
 {
 	struct traced *call = trace_find(the_trace, call_id);
+	uint64_t slot = slot_of(proto, key);
 	struct trace_key *k;
 
-	if (!call || call->n_keys == TRACE_MAX_KEYS || owner(the_trace, proto, key) == call)
+	if (!call || owner(the_trace, proto, key) == call)
 		return;
-	k = &call->keys[call->n_keys++];
-	*k = (struct trace_key){ .key = key, .proto = proto, .call = call };
-	hash_add(the_trace->by_key, &k->node, slot_of(proto, key));
-	claim_recent(the_trace, call, proto, key);
+	k = new_key(call);
+	if (!k)
+		return;
+	*k = (struct trace_key){ .tag = slot, .call_id = call_id };
+	hash_add(the_trace->by_key, &k->node, slot);
+	claim_recent(the_trace, call_id, proto, key);
 }
 
 /* ---- calls ---- */
@@ -186,12 +237,12 @@ static void bind(enum wire_proto proto, uint64_t key, uint32_t call_id)
 static void on_begun(void *data, const struct call *call)
 {
 	struct trace *trace = data;
-	struct traced *traced = talloc_zero(trace, struct traced);
+	struct traced *traced = traced_alloc(trace, TRACE_USUAL_KEYS, trace->cfg.ladder ? LADDER_FIRST_ENTRIES : 0);
 
 	if (!traced)
 		return;
 	traced->call_id = call->id;
-	traced->start = call->t_start;
+	traced->start_ns = call->t_start.tv_sec * 1000000000ULL + call->t_start.tv_nsec;
 	traced->gsm_right = call->mt;
 	hash_add(trace->by_id, &traced->by_id, call->id);
 }
@@ -256,27 +307,27 @@ static void keep_failed(struct trace *trace, struct traced *call)
 		struct traced *oldest = llist_first_entry(&trace->failed, struct traced, entry);
 		llist_del(&oldest->entry);
 		trace->n_failed--;
-		free_traced(trace, oldest);
+		free_traced(oldest);
 	}
 }
 
 static void lingered(void *data)
 {
 	struct trace *trace = data;
-	struct timespec now = now_mono();
 	struct traced *call, *next;
+	uint64_t now = now_ms();
 
 	llist_for_each_entry_safe (call, next, &trace->ended, entry) {
-		if (call->linger_until_ms > now_ms(&now)) {
-			timer_start_ms(&trace->timer, call->linger_until_ms - now_ms(&now));
+		if (call->linger_until_ms > now) {
+			timer_start_ms(&trace->timer, call->linger_until_ms - now);
 			return;
 		}
 		llist_del(&call->entry);
 		if (call->bad) {
-			forget_keys(trace, call);
+			forget_keys(call);
 			keep_failed(trace, call);
 		} else {
-			free_traced(trace, call);
+			free_traced(call);
 		}
 	}
 }
@@ -285,14 +336,14 @@ static void on_ended(void *data, const struct call *call)
 {
 	struct trace *trace = data;
 	struct traced *traced = trace_find(trace, call->id);
-	struct timespec now = now_mono();
 
 	if (!traced)
 		return;
 	traced->bad = call->cause && ended_badly(call);
 	traced->end = time(NULL);
 	traced->sentence = traced->bad ? sentence_of(traced, call) : NULL;
-	traced->linger_until_ms = now_ms(&now) + TRACE_LINGER_MS;
+	traced->linger_until_ms = now_ms() + TRACE_LINGER_MS;
+	traced->has_ended = true;
 	llist_add_tail(&traced->entry, &trace->ended);
 	if (!osmo_timer_pending(&trace->timer))
 		timer_start_ms(&trace->timer, TRACE_LINGER_MS);

@@ -5,6 +5,7 @@
  * Copyright (C) 2026 the osmo-sipgw authors */
 #pragma once
 
+#include <assert.h>
 #include <time.h>
 
 #include <osmocom/core/hashtable.h>
@@ -16,6 +17,7 @@
 #include <osmocom/sipgw/obs/trace.h>
 
 #define TRACE_MAX_KEYS	6    /* of one call: callref, endpoint, the Call-IDs of its dialogs */
+#define TRACE_USUAL_KEYS 3
 #define TRACE_LINGER_MS 8000 /* what comes after the end of a call: DLCX, responses to BYE */
 #define TRACE_TEXT_LEN	40
 #define TRACE_MAX_WORDS 2048 /* different texts; further ones are "..." */
@@ -37,44 +39,54 @@ enum ladder_flags {
 	LADDER_BAD = 0x20,	/* refused, failed, late */
 };
 
+#define LADDER_WORD_BITS   11
+#define LADDER_DIGEST_BITS 15
+static_assert(TRACE_MAX_WORDS <= 1 << LADDER_WORD_BITS, "a word has a number");
+
 /* One message, as little as can be. */
 struct ladder_entry {
-	uint32_t ms;	 /* since the call began */
-	uint16_t word;	 /* its text, by trace_word() */
-	uint16_t digest; /* of the message: the same again is a repetition */
-	uint8_t what;	 /* enum ladder_lane | enum ladder_flags */
+	uint32_t ms;			     /* since the call began */
+	uint32_t word : LADDER_WORD_BITS;    /* its text, by trace_word() */
+	uint32_t what : 6;		     /* enum ladder_lane | enum ladder_flags */
+	uint32_t digest : LADDER_DIGEST_BITS; /* of the message: the same again is a repetition; 0: never is */
 };
 
+/* An identifier on a wire. Bucket and tag together tell them apart: no two of a hundred thousand are taken for each other. */
 struct trace_key {
 	struct hlist_node node; /* trace->by_key */
-	uint64_t key;
-	struct traced *call;
-	uint8_t proto;
+	uint32_t tag;
+	uint32_t call_id;
 };
 
-/* What is kept of a call besides the call itself. */
+/* What is kept of a call besides the call itself: one chunk, which open calls have all the time. It moves when it grows (traced_resize()): whoever wants to
+ * remember one remembers its call id. */
 struct traced {
 	struct hlist_node by_id;
 	struct llist_head entry; /* trace->ended or trace->failed */
 	uint32_t call_id;
-	uint8_t n_keys;
+	uint8_t n_keys, max_keys;
 	uint8_t n_entries, max_entries;
-	uint16_t n_skipped; /* in the middle */
-	bool gsm_right;	    /* drawing: the GSM side is side B */
-	bool gsm_gsm;
-	bool bad;
-	struct timespec start; /* monotonic */
+	uint16_t n_skipped;  /* in the middle */
+	bool gsm_right : 1;  /* drawing: the GSM side is side B */
+	bool gsm_gsm : 1;
+	bool bad : 1;
+	bool has_ended : 1;  /* is in a list */
+	uint64_t start_ns;   /* monotonic */
 	uint64_t linger_until_ms;
 	time_t end;
-	char *sentence; /* of a call that ended badly */
-	struct ladder_entry *entries;
-	struct trace_key keys[TRACE_MAX_KEYS];
+	char *sentence;		 /* of a call that ended badly */
+	struct trace_key keys[]; /* max_keys, then max_entries of struct ladder_entry */
 };
+
+static inline struct ladder_entry *traced_entries(const struct traced *call)
+{
+	return (struct ladder_entry *)(call->keys + call->max_keys);
+}
 
 /* Came when its key belonged to nobody, as the first message of a call does. */
 struct trace_recent {
 	uint64_t key;
-	struct timespec when;
+	uint64_t when_ns;
 	struct ladder_entry entry;
 	uint8_t proto;
 	bool used;
@@ -96,13 +108,13 @@ struct trace {
 	unsigned int next_recent;
 	struct {
 		uint32_t id;
-		struct traced *call;
-	} trxs[TRACE_TRXS];
-	unsigned int next_trx;
+		uint32_t call_id;
+	} trxs[TRACE_TRXS]; /* at the number of the transaction: they are counted up */
 };
 
 /* trace.c */
 struct traced *trace_find(const struct trace *trace, uint32_t call_id);
+struct traced *traced_resize(struct traced *call, unsigned int max_keys, unsigned int max_entries);
 
 /* trace_text.c */
 struct trace_text {
@@ -113,11 +125,14 @@ struct trace_text {
 	bool bad;
 };
 void trace_text_of(struct trace_text *t, const struct wire_msg *msg);
+uint16_t trace_digest(const void *data, size_t len);
 uint16_t trace_word(const char *text);
 const char *trace_word_text(uint16_t word);
 
 /* ladder.c */
+#define LADDER_FIRST_ENTRIES 32 /* a usual call until it is answered */
 void ladder_add(struct traced *call, const struct ladder_entry *entry);
 void ladder_add_item(struct traced *call, const struct dispatch_item *item);
 void ladder_item_dropped(struct traced *call);
-uint32_t ladder_ms_since(const struct timespec *start, const struct timespec *now);
+uint64_t ladder_now_ns(void);
+uint32_t ladder_ms_since(uint64_t start_ns, uint64_t now_ns);

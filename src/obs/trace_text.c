@@ -58,6 +58,16 @@ static struct piece value_of(struct piece line)
 	return colon ? trimmed(colon + 1, line.s + line.len) : (struct piece){ "", 0 };
 }
 
+/* Add to a text, as much as there is room for. */
+static void put(struct trace_text *t, const char *s, size_t len)
+{
+	size_t have = strlen(t->text);
+
+	len = OSMO_MIN(len, sizeof(t->text) - 1 - have);
+	memcpy(t->text + have, s, len);
+	t->text[have + len] = '\0';
+}
+
 /* Up to the next blank. */
 static struct piece word_at(struct piece line, size_t from)
 {
@@ -75,48 +85,52 @@ struct sip_head {
 	bool sdp;
 };
 
-static void look_at_headers(struct sip_head *head, const char *pos, const char *end)
+/* Most headers are none of these by their first letter. */
+static void look_at_header(struct sip_head *head, struct piece line)
 {
-	struct piece line, value;
+	struct piece value;
 
-	while (next_line(&pos, end, &line)) {
-		if (!head->call_id.len && (begins(line, "Call-ID:") || begins(line, "i:"))) {
-			head->call_id = value_of(line);
-		} else if (begins(line, "CSeq:")) {
-			value = value_of(line);
-			head->cseq_method = word_at(value, OSMO_MIN(word_at(value, 0).len + 1, value.len));
-		} else if (begins(line, "Content-Type:") || begins(line, "c:")) {
-			value = value_of(line);
-			head->sdp = value.len >= 15 && strncasecmp(value.s, "application/sdp", 15) == 0;
-		}
+	switch (line.s[0] | 0x20) {
+	case 'i':
+	case 'c':
+		break;
+	default:
+		return;
+	}
+	if (!head->call_id.len && (begins(line, "Call-ID:") || begins(line, "i:"))) {
+		head->call_id = value_of(line);
+	} else if (begins(line, "CSeq:")) {
+		value = value_of(line);
+		head->cseq_method = word_at(value, OSMO_MIN(word_at(value, 0).len + 1, value.len));
+	} else if (begins(line, "Content-Type:") || begins(line, "c:")) {
+		value = value_of(line);
+		head->sdp = value.len >= 15 && strncasecmp(value.s, "application/sdp", 15) == 0;
 	}
 }
 
 static void text_of_sip(struct trace_text *t, const char *data, size_t len)
 {
 	const char *pos = data, *end = data + len;
+	struct piece first, line, what;
 	struct sip_head head = {};
-	struct piece first, what;
-	unsigned int status = 0;
-	char call_id[256];
 
 	if (!next_line(&pos, end, &first))
 		return;
-	look_at_headers(&head, pos, end);
+	while (next_line(&pos, end, &line))
+		look_at_header(&head, line);
 	if (begins(first, "SIP/2.0 ")) {
-		status = strtoul(first.s + 8, NULL, 10) % 1000;
-		what = head.cseq_method;
-		snprintf(t->text, sizeof(t->text), "%u %.*s%s", status, (int)OSMO_MIN(what.len, 12), what.s,
-			 head.sdp ? "+SDP" : "");
+		what = word_at(first, 8);
+		t->bad = what.len == 3 && what.s[0] >= '4';
+		put(t, what.s, OSMO_MIN(what.len, 3));
+		put(t, " ", 1);
+		put(t, head.cseq_method.s, OSMO_MIN(head.cseq_method.len, 12));
 	} else {
 		what = word_at(first, 0);
-		snprintf(t->text, sizeof(t->text), "%.*s%s", (int)OSMO_MIN(what.len, 16), what.s,
-			 head.sdp ? "+SDP" : "");
+		put(t, what.s, OSMO_MIN(what.len, 16));
 	}
-	t->bad = status >= 400;
-	snprintf(call_id, sizeof(call_id), "%.*s", (int)OSMO_MIN(head.call_id.len, sizeof(call_id) - 1),
-		 head.call_id.s);
-	t->key = head.call_id.len ? token_hash_str(call_id) : 0;
+	if (head.sdp)
+		put(t, "+SDP", 4);
+	t->key = head.call_id.len ? token_hash(head.call_id.s, OSMO_MIN(head.call_id.len, 255)) : 0;
 }
 
 /* ---- MGCP ---- */
@@ -133,18 +147,16 @@ static void text_of_mgcp(struct trace_text *t, const char *data, size_t len)
 	trx = word_at(first, OSMO_MIN(verb.len + 1, first.len));
 	t->trx = strtoul(trx.s, NULL, 10);
 	t->mgcp_response = isdigit((unsigned char)first.s[0]);
-	if (t->mgcp_response) {
-		t->bad = first.s[0] >= '4';
-		snprintf(t->text, sizeof(t->text), "MGW %.*s", (int)OSMO_MIN(verb.len, 4), verb.s);
-		return;
-	}
-	snprintf(t->text, sizeof(t->text), "MGW %.*s", (int)OSMO_MIN(verb.len, 4), verb.s);
-	while (next_line(&pos, end, &line)) {
+	t->bad = t->mgcp_response && first.s[0] >= '4';
+	put(t, "MGW ", 4);
+	put(t, verb.s, OSMO_MIN(verb.len, 4));
+	while (!t->mgcp_response && next_line(&pos, end, &line)) {
 		if (!begins(line, "C:"))
 			continue;
 		line = value_of(line);
 		snprintf(hex, sizeof(hex), "%.*s", (int)OSMO_MIN(line.len, 16), line.s);
 		t->key = strtoull(hex, NULL, 16);
+		break;
 	}
 }
 
@@ -179,6 +191,24 @@ void trace_text_of(struct trace_text *t, const struct wire_msg *msg)
 		text_of_mncc(t, msg);
 		break;
 	}
+}
+
+/*! A few bits of a message, never 0: for telling whether one is the same as another. Not for keys: who sends it can
+ * choose them. */
+uint16_t trace_digest(const void *data, size_t len)
+{
+	const char *p = data;
+	uint64_t hash = len, word;
+
+	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		hash = ((hash ^ word) * 0x9e3779b97f4a7c15ULL) ^ (hash >> 29);
+	}
+	word = 0;
+	memcpy(&word, p, len);
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+	hash >>= 64 - LADDER_DIGEST_BITS;
+	return hash ? hash : 1;
 }
 
 /* ---- words ---- */

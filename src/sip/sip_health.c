@@ -229,7 +229,7 @@ static void timer_cb(void *data)
 	if (t->options)
 		sip_trx_set_patience(t->options, timer_ms(sip_tdefs, T_SIP_OPTIONS));
 	else
-		sip_health_bad(t, "cannot be reached: no socket of ours for it, or no memory");
+		sip_health_bad(t, "no socket of ours for it");
 	if (!t->options)
 		schedule(t);
 }

@@ -98,6 +98,8 @@ struct sip_transports {
 	void *data;
 	sip_transport_lost_cb lost;
 	void *lost_data;
+	sip_transport_undelivered_cb undelivered;
+	void *undelivered_data;
 	struct rate_ctr_group *ctrs;
 	struct sip_transport_cfg default_cfg;
 	const struct sip_transport_cfg *cfg; /*!< never NULL */

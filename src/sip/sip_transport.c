@@ -110,6 +110,12 @@ void sip_transports_set_lost(struct sip_transports *all, sip_transport_lost_cb l
 	all->lost_data = data;
 }
 
+void sip_transports_set_undelivered(struct sip_transports *all, sip_transport_undelivered_cb undelivered, void *data)
+{
+	all->undelivered = undelivered;
+	all->undelivered_data = data;
+}
+
 void sip_transports_set_ctrs(struct sip_transports *all, struct rate_ctr_group *ctrs)
 {
 	all->ctrs = ctrs;

@@ -30,7 +30,7 @@ static bool key_equal(const struct trx_key *a, const struct trx_key *b)
 	return a->h[0] == b->h[0] && a->h[1] == b->h[1];
 }
 
-static struct sip_trx *find(const struct sip_trxs *all, const struct trx_key *key)
+struct sip_trx *trx_find(const struct sip_trxs *all, const struct trx_key *key)
 {
 	struct sip_trx *trx;
 
@@ -208,7 +208,7 @@ static void rx_response(struct sip_trxs *all, const struct sip_msg *msg, const s
 {
 	struct trx_key key = trx_client_key(msg->method_name, msg->via.branch);
 	struct trx_input in = { .msg = msg, .from = from, .status = msg->status };
-	struct sip_trx *trx = find(all, &key);
+	struct sip_trx *trx = trx_find(all, &key);
 	enum trx_event event = TRX_EV_FINAL;
 
 	if (!trx) {
@@ -290,7 +290,7 @@ static void rx_cancel(struct sip_trxs *all, struct sip_trx *cancel, const struct
 {
 	struct trx_key key = trx_server_key(msg, "INVITE");
 	struct trx_input in = { .msg = msg, .from = from };
-	struct sip_trx *invite = find(all, &key);
+	struct sip_trx *invite = trx_find(all, &key);
 	char tag[128];
 
 	if (!invite) {
@@ -344,7 +344,7 @@ static void rx_request(struct sip_trxs *all, const struct sip_msg *req, const st
 	bool is_ack = req->method == SIP_ACK;
 	struct trx_key key = trx_server_key(req, is_ack ? "INVITE" : req->method_name);
 	struct trx_input in = { .msg = req, .from = from };
-	struct sip_trx *trx = find(all, &key);
+	struct sip_trx *trx = trx_find(all, &key);
 
 	if (trx && !is_ack) {
 		trx_count(trx, SIP_CTR_RETRANS_RX);

@@ -1,4 +1,4 @@
-/* What connections mean for client transactions: the switch to TCP for what is too long for UDP (RFC 3261 18.1.1), and
+/* What connections, and datagrams that come back, mean for client transactions: the switch to TCP for what is too long for UDP (RFC 3261 18.1.1), and
  * what becomes of a request whose connection is gone.
  *
  * Transactions over streams are found by their flow. A request without a final response is sent once more when its
@@ -9,8 +9,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
+#include "config.h" /* memmem() is a GNU extension: first */
+
 #include <string.h>
 #include <strings.h>
+
+#include <osmocom/core/utils.h>
 
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/timers.h>
@@ -109,6 +113,44 @@ void sip_trxs_flow_lost(struct sip_trxs *all, const struct sip_flow *flow, enum 
 		trx->lost = why == SIP_FLOW_FAILED ? TRX_LOST_FAILED : TRX_LOST_CLOSED;
 		timer_start_ms(&trx->retrans, 0);
 	}
+}
+
+/* The branch of the top Via, that only we can have made: who forges an ICMP message has to have seen the request. */
+static bool our_branch(char *buf, size_t buf_len, const char *msg, size_t len)
+{
+	static const char param[] = "branch=";
+	const char *at = memmem(msg, len, param, strlen(param)), *end;
+
+	if (!at)
+		return false;
+	at += strlen(param);
+	for (end = at; end < msg + len && *end != '\r' && *end != ';'; end++)
+		;
+	if (!sip_branch_is_ours(at, end - at) || (size_t)(end - at) >= buf_len)
+		return false;
+	memcpy(buf, at, end - at);
+	buf[end - at] = '\0';
+	return true;
+}
+
+/* Others are patient, as somebody may be starting again there and soon hear a repetition. */
+void sip_trxs_undelivered(struct sip_trxs *all, const char *msg, size_t len)
+{
+	const char *space = memchr(msg, ' ', OSMO_MIN(len, 16));
+	char branch[SIP_BRANCH_LEN], method[16];
+	struct sip_trx *trx;
+	struct trx_key key;
+
+	if (!space || !our_branch(branch, sizeof(branch), msg, len))
+		return;
+	memcpy(method, msg, space - msg);
+	method[space - msg] = '\0';
+	key = trx_client_key(method, branch);
+	trx = trx_find(all, &key);
+	if (!trx || trx->state != TRX_ST_TRYING || (!trx->impatient && !trx->background))
+		return;
+	trx->lost = TRX_LOST_FAILED;
+	timer_start_ms(&trx->retrans, 0);
 }
 
 /*! Try once more by a new connection. False: there is none to be had. */

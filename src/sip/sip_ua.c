@@ -217,6 +217,13 @@ static void on_lost(void *data, const struct sip_flow *flow, enum sip_flow_loss 
 	sip_trxs_flow_lost(ua->trxs, flow, why);
 }
 
+static void on_undelivered(void *data, const char *msg, size_t len)
+{
+	struct sip_ua *ua = data;
+
+	sip_trxs_undelivered(ua->trxs, msg, len);
+}
+
 /* The name that a peer's certificate has to have (RFC 5922 4): the one it is configured by. */
 static const char *tls_name(void *data, const struct osmo_sockaddr *remote, bool *verify)
 {
@@ -267,6 +274,7 @@ int sip_ua_start(struct sip_ua *ua, const char **why)
 	sip_transports_set_ctrs(ua->tps, ua->ctrs);
 	sip_transports_set_cfg(ua->tps, &ua->tp_cfg, tls_name, ua);
 	sip_transports_set_lost(ua->tps, on_lost, ua);
+	sip_transports_set_undelivered(ua->tps, on_undelivered, ua);
 	ua->started = true;
 	rc = listen_on_all(ua, why);
 	if (rc < 0)

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/errqueue.h> /* wants <time.h> */
+
 #include <osmocom/core/select.h>
 #include <osmocom/core/talloc.h>
 #include <osmocom/core/timer.h>
@@ -23,8 +25,11 @@
 #include <osmocom/sipgw/sip/sip_msg.h>
 #include <osmocom/sipgw/sip/sip_transport.h>
 
+#include "sip_conn.h"
+
 #define BATCH	     16 /* datagrams per recvmmsg() */
 #define MAX_BATCHES  2	/* per wake-up */
+#define MAX_UNDELIVERED 64 /* at a time */
 #define RCVBUF_BYTES (4 << 20)
 #define SNDBUF_BYTES (1 << 20)
 #define DROP_LOG_S   10 /* at most one line about dropped datagrams in so many seconds */
@@ -77,6 +82,42 @@ static uint8_t home_of(struct msghdr *msg)
 	return 0;
 }
 
+/* ICMP says that this one did not arrive. Too long for the way is not what is meant: the system cuts it up now. */
+static bool is_undelivered(struct msghdr *msg)
+{
+	const struct sock_extended_err *err;
+	struct cmsghdr *c;
+
+	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (!(c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) &&
+		    !(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
+			continue;
+		err = (const struct sock_extended_err *)CMSG_DATA(c);
+		return err->ee_origin != SO_EE_ORIGIN_LOCAL && err->ee_errno != EMSGSIZE;
+	}
+	return false;
+}
+
+static void read_undelivered(struct sip_udp *udp)
+{
+	struct sip_transports *all = udp->tp->all;
+	unsigned int i;
+	char text[600], control[512];
+	ssize_t len;
+
+	for (i = 0; i < MAX_UNDELIVERED; i++) {
+		struct iovec iov = { .iov_base = text, .iov_len = sizeof(text) };
+		struct msghdr msg = {
+			.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+		};
+		len = recvmsg(udp->ofd.fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
+		if (len < 0)
+			return;
+		if (len && all->undelivered && is_undelivered(&msg))
+			all->undelivered(all->undelivered_data, text, len);
+	}
+}
+
 static int read_batch(struct sip_udp *udp)
 {
 	int i, n;
@@ -93,6 +134,8 @@ static int read_batch(struct sip_udp *udp)
 		};
 	}
 	n = recvmmsg(udp->ofd.fd, udp->msg, BATCH, MSG_DONTWAIT, NULL);
+	if (n < 0 && errno != EAGAIN)
+		read_undelivered(udp);
 	/* one that was cut fills the buffer, which is longer than what is allowed: the guard refuses it */
 	for (i = 0; i < n; i++) {
 		udp->from[i].tp = udp->tp;
@@ -130,6 +173,11 @@ static int bound_socket(struct osmo_sockaddr *addr)
 	/* as much as the system allows; less is no error */
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf));
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
+	/* what nobody takes at the other end comes back */
+	if (addr->u.sa.sa_family == AF_INET)
+		setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+	else
+		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
 	/* with all addresses bound, which one did it come to? */
 	if (sip_addr_is_wildcard(addr) && addr->u.sa.sa_family == AF_INET)
 		setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
@@ -245,9 +293,16 @@ static ssize_t send_from(const struct sip_udp *udp, const struct sip_flow *to, c
 static int udp_send(const struct sip_flow *to, const void *data, size_t len)
 {
 	struct sip_udp *udp = to->tp->priv;
+	unsigned int tries;
 
-	if (send_from(udp, to, data, len) >= 0)
-		return 0;
+	/* one that came back, maybe from somebody else, is told by the next call, whatever that is for */
+	for (tries = 0; tries < 3; tries++) {
+		if (send_from(udp, to, data, len) >= 0)
+			return 0;
+		if (errno != ECONNREFUSED && errno != EHOSTUNREACH && errno != ENOPROTOOPT && errno != ENETUNREACH)
+			break;
+		read_undelivered(udp);
+	}
 	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == EINTR) {
 		dropped(udp);
 		return 0;

@@ -297,6 +297,33 @@ static void test_no_response(void)
 	stage.pbx->quiet = pbx2->quiet = false;
 }
 
+static void test_undelivered(void)
+{
+	btw("nobody has the port of the first address: ICMP says so, and the call is at the second one at once");
+	two_addresses(20);
+	fake_sip_close(stage.pbx);
+	user_calls("1");
+	pass_ms(5);
+	gets_invite(&call, pbx2);
+	show_targets();
+	stage.pbx = fake_sip_open(stage.ctx, "pbx", "127.0.60.2", 5060, "127.0.60.1", 5060);
+	fake_call_reply(&call, 200, NULL, PBX_SDP);
+	fake_sip_expect(pbx2, "ACK");
+	hang_up(pbx2);
+	btw("a peer of one address may just be starting again: it is given time, and gets the call");
+	anew("127.0.60.2", 5060);
+	fake_sip_close(stage.pbx);
+	user_calls("1");
+	pass_ms(800);
+	EXPECT(stage.s);
+	stage.pbx = fake_sip_open(stage.ctx, "pbx", "127.0.60.2", 5060, "127.0.60.1", 5060);
+	pass_ms(800);
+	gets_invite(&call, stage.pbx);
+	fake_call_reply(&call, 486, NULL, NULL);
+	fake_sip_expect(stage.pbx, "ACK");
+	end_of_story();
+}
+
 static void refused_first(unsigned int status, const char *extra)
 {
 	user_calls("1");
@@ -500,6 +527,7 @@ int main(void)
 	test_options();
 	test_calls_tell();
 	test_no_response();
+	test_undelivered();
 	test_refused();
 	test_redirected();
 	test_dns();

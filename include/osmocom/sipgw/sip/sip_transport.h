@@ -50,6 +50,8 @@ enum sip_flow_loss {
 
 /*! Nothing is connected to that address any more: what was sent may not have arrived. Must not close transports. */
 typedef void (*sip_transport_lost_cb)(void *data, const struct sip_flow *flow, enum sip_flow_loss why);
+/*! A datagram of ours came back: nobody is there (ICMP). \a data: its beginning, as much of it as came back. */
+typedef void (*sip_transport_undelivered_cb)(void *data, const char *msg, size_t len);
 /*! Which name the certificate of \a remote has to have; NULL: the address itself. \a verify: false turns checks off. */
 typedef const char *(*sip_transport_tls_name_cb)(void *data, const struct osmo_sockaddr *remote, bool *verify);
 
@@ -88,6 +90,7 @@ typedef void (*sip_transport_rx_cb)(void *data, const struct sip_flow *from, con
 struct sip_transports *sip_transports_alloc(void *ctx, sip_transport_rx_cb rx, void *data);
 /*! Whom to tell that a connection is gone or could not be opened. */
 void sip_transports_set_lost(struct sip_transports *all, sip_transport_lost_cb lost, void *data);
+void sip_transports_set_undelivered(struct sip_transports *all, sip_transport_undelivered_cb undelivered, void *data);
 /*! Settings, borrowed; read whenever they are needed. Without, the defaults of sip_transport_cfg_default(). */
 void sip_transports_set_cfg(struct sip_transports *all, const struct sip_transport_cfg *cfg, sip_transport_tls_name_cb tls_name, void *data);
 void sip_transport_cfg_default(struct sip_transport_cfg *cfg);

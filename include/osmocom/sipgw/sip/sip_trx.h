@@ -57,6 +57,8 @@ void sip_trxs_rx(struct sip_trxs *all, const struct sip_msg *msg, const struct s
 /*! A connection is gone or could not be opened: for struct sip_transports (sip_transports_set_lost()). Client transactions that wait on it try once more by
  * a new one, or fail. */
 void sip_trxs_flow_lost(struct sip_trxs *all, const struct sip_flow *flow, enum sip_flow_loss why);
+/*! A datagram came back, of which \a msg is the beginning: who waits for its response but not for long (sip_trx_set_patience()) is told at once. */
+void sip_trxs_undelivered(struct sip_trxs *all, const char *msg, size_t len);
 unsigned int sip_trxs_count(const struct sip_trxs *all);
 unsigned int sip_trxs_n_pending(const struct sip_trxs *all); /*!< client transactions that still wait for a final response */
 void sip_trxs_set_max(struct sip_trxs *all, unsigned int max); /*!< so many at a time (default 200000); beyond, requests are answered 503 without a transaction */

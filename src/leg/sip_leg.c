@@ -124,6 +124,20 @@ static void on_answered(struct sip_session *s, const struct sip_session_info *in
 	leg_post(&sl->leg, &ev);
 }
 
+static void on_refer(struct sip_session *s, const struct sip_session_info *info, void *data)
+{
+	struct leg_event ev = { .type = LEG_EV_TRANSFER };
+	struct sip_leg *sl = data;
+
+	if (number_from_dial_string(&ev.transfer.number, info->redirect_user) < 0) {
+		sip_session_refer_result(s, 484);
+		return;
+	}
+	if (info->redirect_peer)
+		OSMO_STRLCPY_ARRAY(ev.transfer.target, info->redirect_peer->name);
+	leg_post(&sl->leg, &ev);
+}
+
 static const struct sip_session_ops session_ops = {
 	.provisional = on_provisional,
 	.answered = on_answered,
@@ -133,6 +147,7 @@ static const struct sip_session_ops session_ops = {
 	.reanswered = sip_leg_media_reanswered,
 	.info = sip_leg_dtmf_info,
 	.info_done = sip_leg_dtmf_done,
+	.refer = on_refer,
 	.ended = on_ended,
 };
 
@@ -185,6 +200,13 @@ static void cmd_setup(struct sip_leg *sl, const struct leg_setup *setup)
 	TALLOC_FREE(sl->target);
 }
 
+static void cmd_transfer_result(struct sip_leg *sl, const struct leg_transfer_result *result)
+{
+	uint16_t status = result->done ? 200 : result->provisional ? 180 : cause_to_sip(result->cause.value);
+
+	sip_session_refer_result(sl->session, status);
+}
+
 static void kind_handle(struct leg *leg, const struct leg_cmd *cmd)
 {
 	struct sip_leg *sl = sip_leg_from(leg);
@@ -220,6 +242,7 @@ static void kind_handle(struct leg *leg, const struct leg_cmd *cmd)
 	case LEG_CMD_DTMF_RESULT: /* INFO was answered when it came */
 		return;
 	case LEG_CMD_TRANSFER_RESULT:
+		cmd_transfer_result(sl, &cmd->transfer_result);
 		return;
 	case LEG_CMD_RELEASE:
 		sip_leg_release(sl, &cmd->cause);

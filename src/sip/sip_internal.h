@@ -223,6 +223,7 @@ struct sip_session {
 	struct sip_update *update;	  /*!< ours, NULL when none is pending */
 	struct sip_uas_invite *update_in; /*!< an offer of theirs in an UPDATE or PRACK, NULL when none is pending */
 	struct sip_session_timer *timer;  /*!< NULL: none */
+	struct sip_refer *refer;	  /*!< a transfer that the peer asked for, NULL: none under way */
 	char *late_answer;		  /*!< of ours, in the ACK to a 2xx with an offer: for repetitions */
 	uint32_t late_cseq;		  /*!< of that ACK, while the user has not answered; else 0 */
 	struct llist_head infos;
@@ -231,6 +232,7 @@ struct sip_session {
 	bool released;	       /*!< the user has gone, or was told of the end */
 	bool offered;	       /*!< our INVITE had an offer */
 	bool allows_update;    /*!< the peer said so */
+	bool referred;	       /*!< the peer has asked for a transfer before */
 	uint8_t end_q850;      /*!< for a BYE that has to wait for the ACK */
 };
 
@@ -318,6 +320,7 @@ int sip_update_early_offer(struct sip_session *s, const char *sdp);
 void sip_update_drop(struct sip_session *s);
 
 /* sip_refer.c */
+void sip_refer_drop(struct sip_session *s);
 void sip_refer_rx(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx, const struct sip_msg *req);
 
 /* sip_session_timer.c */

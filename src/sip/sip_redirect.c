@@ -6,6 +6,7 @@
  * Copyright (C) 2026 the osmo-sipgw authors */
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -168,6 +169,32 @@ static bool use(struct sip_session_info *info, const struct sip_session *s, cons
 	return true;
 }
 
+/* The same of the URI of one Contact. */
+static int use_contact(struct sip_session_info *info, const struct sip_session *s, const struct contact *c,
+		       const struct sip_flow *from)
+{
+	char *copy = talloc_strndup(s, c->uri, c->len);
+	struct sip_uri uri;
+	int rc = -EINVAL;
+
+	if (copy && sip_uri_parse(copy, &uri, copy) == 0)
+		rc = use(info, s, &uri, from) ? 0 : -EACCES;
+	talloc_free(copy);
+	return rc;
+}
+
+/*! Where the value of a Refer-To leads: the same places as a 3xx. 0; -EINVAL: it cannot be read; -EACCES: we do not call there.
+ * Strings are good until the next call. */
+int sip_redirect_to(struct sip_session_info *info, const struct sip_session *s, const char *value,
+		    const struct sip_flow *from)
+{
+	struct contact c;
+
+	if (!get_uri(&c, value, element_end(value)))
+		return -EINVAL;
+	return use_contact(info, s, &c, from);
+}
+
 static bool is_redirection(uint16_t status)
 {
 	return status == 300 || status == 301 || status == 302 || status == 305 || status == 380;
@@ -181,18 +208,12 @@ void sip_redirect_from(struct sip_session_info *info, const struct sip_session *
 	static char text[128];
 	struct contact list[MAX_CONTACTS];
 	unsigned int i, n;
-	struct sip_uri uri;
-	char *copy;
-	bool used;
 
 	if (!is_redirection(resp->status))
 		return;
 	n = get_contacts(list, resp);
 	for (i = 0; i < n; i++) {
-		copy = talloc_strndup(s, list[i].uri, list[i].len);
-		used = copy && sip_uri_parse(copy, &uri, copy) == 0 && use(info, s, &uri, from);
-		talloc_free(copy);
-		if (used)
+		if (use_contact(info, s, &list[i], from) == 0)
 			return;
 	}
 	if (n)

@@ -9,4 +9,5 @@ struct sip_msg;
 struct sip_session;
 struct sip_session_info;
 
+int sip_redirect_to(struct sip_session_info *info, const struct sip_session *s, const char *value, const struct sip_flow *from);
 void sip_redirect_from(struct sip_session_info *info, const struct sip_session *s, const struct sip_msg *resp, const struct sip_flow *from);

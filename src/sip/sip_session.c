@@ -157,7 +157,7 @@ void sip_session_write_extensions(const struct sip_session *s, struct sip_tx *tx
 	bool early = s->offered || s->fi->state != SIP_SESSION_CALLING;
 	bool rel100 = cfg && cfg->rel100 != SIP_USE_OFF && early, timer = cfg && cfg->session_timer != SIP_USE_OFF;
 
-	sip_write_header_str(&tx->w, "Allow", SIP_ALLOW);
+	sip_write_header_str(&tx->w, "Allow", cfg && cfg->refer ? SIP_ALLOW ", REFER" : SIP_ALLOW);
 	if (rel100 || timer)
 		sip_write_header(&tx->w, "Supported", "%s%s%s", rel100 ? "100rel" : "", rel100 && timer ? ", " : "",
 				 timer ? "timer" : "");

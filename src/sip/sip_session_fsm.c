@@ -282,6 +282,7 @@ static void cleanup(struct osmo_fsm_inst *fi, enum osmo_fsm_term_cause cause)
 	sip_timer_free(s);
 	sip_uac_drop_forks(s);
 	sip_session_drop_infos(s);
+	sip_refer_drop(s);
 	if (!hlist_unhashed(&s->by_call_id))
 		hash_del(&s->by_call_id);
 	llist_del(&s->entry);

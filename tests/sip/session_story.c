@@ -51,6 +51,7 @@ HEARS(reanswered)
 HEARS(reoffer_gone)
 HEARS(info)
 HEARS(info_done)
+HEARS(refer)
 
 static void reoffer(struct sip_session *s, const struct sip_session_info *info, void *data)
 {
@@ -76,6 +77,7 @@ const struct sip_session_ops story_ops = {
 	.reoffer_gone = reoffer_gone,
 	.info = info,
 	.info_done = info_done,
+	.refer = refer,
 	.ended = ended,
 };
 

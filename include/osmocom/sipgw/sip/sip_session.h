@@ -63,6 +63,8 @@ struct sip_session_ops {
 	void (*reanswered)(struct sip_session *s, const struct sip_session_info *info, void *data); /*!< outcome of our re-INVITE: any final status */
 	void (*info)(struct sip_session *s, const struct sip_session_info *info, void *data); /*!< INFO, answered with 200 already */
 	void (*info_done)(struct sip_session *s, const struct sip_session_info *info, void *data); /*!< outcome of our INFO */
+	/*! REFER, accepted already: the other party is to talk to redirect_user, at redirect_peer or wherever the routes lead. Met by sip_session_refer_result(). */
+	void (*refer)(struct sip_session *s, const struct sip_session_info *info, void *data);
 	void (*ended)(struct sip_session *s, const struct sip_session_info *info, void *data);	/*!< last callback; forget the session */
 };
 
@@ -87,6 +89,8 @@ int sip_session_reply(struct sip_session *s, uint16_t status, const char *sdp);	
 /*! The outcome is told by reanswered(). -EAGAIN: a re-INVITE is pending either way, nothing is sent and told; -EINVAL: not confirmed, or no SDP. */
 int sip_session_reinvite(struct sip_session *s, const char *sdp);
 int sip_session_info_send(struct sip_session *s, const char *content_type, const char *body);
+/*! How the transfer goes on that refer() told of: 180, then a final status; told by NOTIFY. Nothing happens if there is none (any more). */
+void sip_session_refer_result(struct sip_session *s, uint16_t status);
 /*! End it from our side by what its state asks for (final response, CANCEL, BYE). No callback comes any more; \a s is gone for the user. */
 void sip_session_end(struct sip_session *s, const struct sip_end *why);
 

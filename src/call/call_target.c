@@ -159,15 +159,33 @@ static bool is_relay(const struct call *call, const struct target *t)
 	return call->attempt->from->kind == call->calls->sip && t->kind == call->calls->sip;
 }
 
+/* Who calls whom as \a kind is to be told. The IMSI that a phone called with is its own: given to the MSC without a
+ * number the phone would call itself. */
+static int parties_for(const struct call *call, const struct leg_kind *kind, const char *name,
+		       struct call_parties *parties, struct cause *why)
+{
+	bool to_gsm = kind == call->calls->gsm;
+
+	*parties = *call->attempt->parties;
+	if (to_gsm && call->attempt->from->kind == kind)
+		parties->imsi[0] = '\0';
+	if (numbering_out(call->calls, kind, name, parties, why) < 0)
+		return -1;
+	if (!to_gsm || number_given(&parties->called) || parties->imsi[0])
+		return 0;
+	*why = cause_make(CAUSE_INVALID_NUMBER, "no number was dialled, without which no phone can be called");
+	return -1;
+}
+
 static struct leg *alloc_leg(struct call *call, const struct target *t, struct cause *why)
 {
-	struct call_parties parties = *call->attempt->parties;
+	struct call_parties parties;
 
 	if (is_relay(call, t)) {
 		*why = cause_make(CAUSE_REJECTED, "from SIP to SIP is never done");
 		return NULL;
 	}
-	if (numbering_out(call->calls, t->kind, t->name, &parties, why) < 0)
+	if (parties_for(call, t->kind, t->name, &parties, why) < 0)
 		return NULL;
 	*why = cause_make(CAUSE_TEMP_FAILURE, "%s cannot take a call now", t->kind->name);
 	return t->kind->alloc(t->kind, call, t->name, why);
@@ -231,11 +249,11 @@ bool call_target_setup(struct call *call, const struct leg *leg)
 {
 	const struct call_attempt *at = call->attempt;
 	struct leg_cmd cmd = { .type = LEG_CMD_SETUP };
-	struct call_parties parties = *at->parties;
+	struct call_parties parties;
 	struct cause why;
 
 	/* was tried before the leg was made */
-	numbering_out(call->calls, leg->kind, leg->kind->target(leg), &parties, &why);
+	parties_for(call, leg->kind, leg->kind->target(leg), &parties, &why);
 	cmd.setup = (struct leg_setup){
 		.parties = &parties,
 		.media = { at->offer ? LEG_MEDIA_OFFER : LEG_MEDIA_NONE, at->offer },

@@ -170,6 +170,37 @@ static void failures(void)
 	scene_ends();
 }
 
+/* A network without any PBX: the watch has a phone, too */
+static void emergency(void)
+{
+	struct route_rule *sos = route_rule_add(the_calls(), "sos");
+
+	sos->action = ROUTE_TO_GSM;
+	sos->emergency = true;
+	sos->gsm_media = MEDIA_DIRECT;
+	stage_is_set();
+	scene("help by a number", MEDIA_ANCHORED);
+	msc_sends(MSC_SETUP_IND, .callref = CALLER, .called = "112", .calling = "1001", .emergency = true);
+	msc_expects(MSC_RTP_CREATE);
+	msc_sends(MSC_RTP_CREATE, .rtp = "127.0.0.4:4004");
+	msc_expects(MSC_CALL_PROC_REQ);
+	msc_expects(MSC_SETUP_REQ);
+	msc_sends(MSC_REL_IND, .cause = 17);
+	caller();
+	msc_expects(MSC_DISC_REQ);
+	msc_sends(MSC_REL_IND, .cause = 16);
+	scene_ends();
+
+	scene("help by no number: nobody can be called, least of all the phone itself by its own IMSI", MEDIA_ANCHORED);
+	msc_sends(MSC_SETUP_IND, .callref = CALLER, .calling = "1001", .imsi = "001010000000001", .emergency = true);
+	msc_expects(MSC_RTP_CREATE);
+	msc_sends(MSC_RTP_CREATE, .rtp = "127.0.0.4:4004");
+	msc_hears();
+	msc_sends(MSC_REL_CNF);
+	scene_ends();
+	route_rule_free(sos);
+}
+
 int main(void)
 {
 	const char *why;
@@ -184,6 +215,7 @@ int main(void)
 	services(MEDIA_DIRECT);
 	services(MEDIA_ANCHORED);
 	failures();
+	emergency();
 	route_rule_free(rule);
 	stage_close();
 	return 0;

@@ -246,6 +246,48 @@ def phone_to_phone_anchored(b):
 	return phone_to_phone(b, "anchored", True)
 
 
+def phone_services(b, media, mgw):
+	if mgw:
+		b.mgw()
+	b.gateway(extra="route phones\n match from gsm\n match called prefix 10\n target gsm %s\n" % media)
+	player = b.msc("--mo", 1, "--mt", 1, "--mt-behaviour", "answer", "--called", "1002", "--dtmf", "12", "--hold-retrieve",
+		       "--hangup-after", 3, "--rtp")
+	t = totals(b, player)
+	expect_totals(t, mo_answered=1, mt_answered=1, hold_ok=1, hold_rej=0, retrieve_ok=1, dtmf_ok=0, dtmf_rej=2, notify=2, unexpected=0)
+	finish(b, mgw=mgw)
+
+
+@test
+def phone_services_direct(b):
+	"""Phone to phone: keys are rejected, as MNCC has none for a phone; hold is shown to the other one; the called one hangs up."""
+	phone_services(b, "direct", False)
+
+
+@test
+def phone_services_anchored(b):
+	"""The same with the voice through osmo-mgw."""
+	phone_services(b, "anchored", True)
+
+
+@test
+def phone_emergency(b):
+	"""A network without any PBX: a call for help goes to the phone of the watch, with a number of its own or with none at all."""
+	b.gateway(extra="""route sos
+ match emergency
+ target gsm direct
+number-rules phones
+ rule in called number 112 strip 3 prepend 1002
+call
+ number-rules phones
+ limit total 1
+""")
+	for name, called, want in (("number", "112", {"mo_answered": 1, "mt_answered": 1}), ("none", "", {"mo_answered": 0, "failed": 1, "cause_28": 1})):
+		player = b.msc("--mo", 1, "--mt", 1, "--mt-behaviour", "1002=answer", "--emergency", "--called", called, "--hold", 1, "--rtp",
+			       "--timeout", 8, name=name)
+		expect_totals(totals(b, player), **want)
+	finish(b, mgw=False)
+
+
 @test
 def limits_mo(b):
 	"""A phone may have two calls: the third is refused with cause 34; in total four, the fifth with 42."""

@@ -9,7 +9,7 @@ import sipp
 from common import GW, expect_totals, finish, mt_call, open_error, test, totals
 from harness import PEER_IP, expect, wait_for
 
-SECOND_IP = "127.0.0.121"
+SECOND_IP, THIRD_IP = "127.0.0.121", "127.0.0.122"
 PEERS = """sip-peer second
  remote %s 5060
  media direct
@@ -312,4 +312,54 @@ def limits_mt(b):
 		       media_ip=SECOND_IP)
 	expect(other.wait(20) == 0, "the second call: " + open_error(b, "other"))
 	expect(first.wait(20) == 0, "the first call: " + open_error(b, "pbx"))
+	finish(b, mgw=False)
+
+
+def refusing(status):
+	return [sipp.recv("INVITE"), sipp.reply(status, "Whatever"), sipp.recv("ACK"), sipp.linger(200)]
+
+
+@test
+def limits_no_drift(b):
+	"""800 calls that end in many ways, some of them redirected or at their second target: each gives its places back, to the last one."""
+	b.sipp("pbx", [sipp.recv("INVITE"), sipp.reply(180), sipp.pause(200), sipp.reply(200, body=sipp.sdp()), sipp.recv("ACK"), sipp.recv("BYE"),
+		       sipp.reply_in_dialog(), sipp.linger(200)])
+	second(b, refusing(503))
+	b.sipp("third", moved("sip:5@%s:5060" % PEER_IP), ip=THIRD_IP, contact=THIRD_IP + ":5060")
+	b.gateway(media="direct", extra=PEERS + """sip-peer third
+ remote %s 5060
+ media direct
+""" % THIRD_IP + """route busy-way
+ match called prefix 6
+ target peer second
+ target peer third
+ target peer pbx
+route phones
+ match from gsm
+ match called prefix 10
+ target gsm direct
+route nothing
+ match called prefix 0
+ target reject 21
+call
+ limit total 60
+ limit mo 50
+ limit subscriber-mo 40
+ limit subscriber-mt 40
+""")
+	runs = [("answered", ["--called", "5552222", "--hold", 0.5]), ("abandoned", ["--called", "5552222", "--abandon-after", 0.1]),
+		("elsewhere", ["--called", "66", "--hold", 0.3]), ("elsewhere_abandoned", ["--called", "66", "--abandon-after", 0.01]),
+		("rejected", ["--called", "01", "--hold", 1]), ("phones", ["--called", "1002", "--hold", 0.3, "--mt-behaviour", "answer"]),
+		("phones_busy", ["--called", "1002", "--mt-behaviour", "busy", "--hold", 1])]
+	for name, how in runs:
+		totals(b, b.msc("--mo", 100, "--rate", 200, *how, name=name))
+	shown = b.vty("show limits")
+	b.wait_no_calls()
+	b.msc("--mo", 100, "--rate", 200, "--called", "5552222", "--close-after", 1, name="msc-dies")
+	wait_for(lambda: b.calls_up() > 20, "calls are up")
+	b.wait_no_calls(60)
+	shown = b.vty("show limits")
+	for row in ("total", "mo", "mt"):
+		expect(re.search(r"^%s +\S+ +0$" % row, shown, re.M), "a place is lost:\n" + shown)
+	expect(not re.search(r"admission_subscriber", b.vty("show talloc-context application full")), "a subscriber is left")
 	finish(b, mgw=False)

@@ -298,8 +298,8 @@ void sip_dialog_tx_begin(struct sip_tx *tx, const struct sip_dialog *dlg, enum s
 }
 
 /*! ACK a 2xx (13.2.2.4). The branch is made from the dialog, so that each repetition of the 2xx gets the same ACK
- * without keeping it. \a sdp: our answer to an offer in the 2xx, or NULL. */
-void sip_dialog_tx_ack(const struct sip_dialog *dlg, uint32_t cseq, const char *sdp)
+ * without keeping it. \a more: further lines, \a sdp: our answer to an offer in the 2xx, or NULL. */
+void sip_dialog_tx_ack(const struct sip_dialog *dlg, uint32_t cseq, const char *more, const char *sdp)
 {
 	struct sip_flow to;
 	struct sip_tx tx;
@@ -313,6 +313,8 @@ void sip_dialog_tx_ack(const struct sip_dialog *dlg, uint32_t cseq, const char *
 	sip_tx_begin(&tx, &to);
 	snprintf(tx.branch, sizeof(tx.branch), "z9hG4bK%016llx", (unsigned long long)hash);
 	write_request(&tx, dlg, SIP_ACK, cseq);
+	if (more)
+		sip_write_bytes(&tx.w, more, strlen(more));
 	len = sip_tx_end(&tx, SIP_TYPE_SDP, sdp);
 	if (len > 0)
 		sip_transport_send(&to, tx.w.buf, len);

@@ -126,7 +126,7 @@ int sip_dialog_refresh(void *ctx, struct sip_dialog *dlg, const struct sip_msg *
 bool sip_dialog_matches(const struct sip_dialog *dlg, const struct sip_msg *msg, const struct osmo_sockaddr *from);
 bool sip_dialog_cseq_ok(struct sip_dialog *dlg, const struct sip_msg *req);
 void sip_dialog_tx_begin(struct sip_tx *tx, const struct sip_dialog *dlg, enum sip_method method, uint32_t cseq);
-void sip_dialog_tx_ack(const struct sip_dialog *dlg, uint32_t cseq, const char *sdp);
+void sip_dialog_tx_ack(const struct sip_dialog *dlg, uint32_t cseq, const char *more, const char *sdp);
 int sip_dialog_to_str_buf(char *buf, size_t len, const struct sip_dialog *dlg);
 
 /* ---- session ---- */
@@ -224,6 +224,7 @@ struct sip_session {
 	struct sip_uas_invite *update_in; /*!< an offer of theirs in an UPDATE or PRACK, NULL when none is pending */
 	struct sip_session_timer *timer;  /*!< NULL: none */
 	struct sip_refer *refer;	  /*!< a transfer that the peer asked for, NULL: none under way */
+	struct sip_ack *ack;		  /*!< credentials for ACKs, NULL: none (sip_ack.c) */
 	char *late_answer;		  /*!< of ours, in the ACK to a 2xx with an offer: for repetitions */
 	uint32_t late_cseq;		  /*!< of that ACK, while the user has not answered; else 0 */
 	struct llist_head infos;
@@ -299,6 +300,11 @@ static inline const char *sip_msg_sdp(const struct sip_msg *msg)
 {
 	return msg->body && strcmp(msg->content_type, SIP_TYPE_SDP) == 0 ? msg->body : NULL;
 }
+
+/* sip_ack.c */
+void sip_ack_keep(struct sip_session *s, const struct sip_request *invite);
+void sip_ack_drop(struct sip_session *s);
+const char *sip_ack_lines(const struct sip_session *s);
 
 /* sip_rel100.c */
 enum sip_rel100_when sip_rel100_wanted(const struct sip_msg *invite, enum sip_use use);

@@ -502,6 +502,27 @@ const struct sip_flow *sip_request_flow(const struct sip_request *req)
 	return &flow;
 }
 
+int sip_request_credentials(const struct sip_request *req, char *buf, size_t len)
+{
+	struct sip_writer w;
+	struct sip_scan scan;
+	const char *data;
+	size_t data_len;
+	unsigned int i;
+
+	data = bytes_of(req, &data_len);
+	if (!data)
+		return 0;
+	sip_scan_head(&scan, data, data_len);
+	sip_writer_init(&w, buf, len);
+	for (i = 0; i < scan.n_lines; i++) {
+		if (is_credentials(&scan.line[i]))
+			write_line(&w, &scan.line[i]);
+	}
+	sip_write_bytes(&w, "", 1);
+	return w.overflow ? -EMSGSIZE : (int)w.len - 1;
+}
+
 unsigned int sip_request_tries(const struct sip_request *req)
 {
 	return req->tries;

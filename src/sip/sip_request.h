@@ -63,6 +63,8 @@ void sip_request_set_patience(struct sip_request *req, unsigned long ms);
 void sip_request_detach(struct sip_request *req);
 /*! Where the last try went. Static memory, until the next call. */
 const struct sip_flow *sip_request_flow(const struct sip_request *req);
+/*! The credentials of the last try, as whole lines; inside response() with a final status. Length, 0: none, -EMSGSIZE. */
+int sip_request_credentials(const struct sip_request *req, char *buf, size_t len);
 unsigned int sip_request_tries(const struct sip_request *req); /*!< so far, 1 for the first */
 struct sip_peer *sip_request_peer(const struct sip_request *req);
 

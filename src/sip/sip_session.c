@@ -11,6 +11,7 @@
 
 #include <osmocom/core/talloc.h>
 
+#include <osmocom/sipgw/base/fsm_name.h>
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/token.h>
 
@@ -29,6 +30,7 @@ struct sip_session *sip_session_alloc(struct sip_ua *ua, struct sip_peer *peer, 
 
 	if (!fi)
 		return NULL;
+	fsm_share_name(fi);
 	s = talloc(fi, struct sip_session);
 	if (!s) {
 		osmo_fsm_inst_free(fi);
@@ -145,7 +147,7 @@ void sip_session_tx_bye(struct sip_session *s, uint8_t q850)
 int sip_session_tx_ack(struct sip_session *s, uint32_t cseq)
 {
 	s->late_cseq = 0;
-	sip_dialog_tx_ack(&s->dlg, cseq, s->late_answer);
+	sip_dialog_tx_ack(&s->dlg, cseq, sip_ack_lines(s), s->late_answer);
 	return 0;
 }
 

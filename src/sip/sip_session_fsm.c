@@ -283,6 +283,7 @@ static void cleanup(struct osmo_fsm_inst *fi, enum osmo_fsm_term_cause cause)
 	sip_uac_drop_forks(s);
 	sip_session_drop_infos(s);
 	sip_refer_drop(s);
+	sip_ack_drop(s);
 	if (!hlist_unhashed(&s->by_call_id))
 		hash_del(&s->by_call_id);
 	llist_del(&s->entry);

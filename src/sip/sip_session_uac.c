@@ -137,12 +137,12 @@ void sip_uac_drop_forks(struct sip_session *s)
 }
 
 /* A dialog that nobody wants: it has to be ACKed before it can be ended (13.2.2.4). */
-static void dismiss(struct sip_ua *ua, struct sip_peer *peer, struct sip_dialog *dlg, uint32_t cseq)
+static void dismiss(struct sip_ua *ua, struct sip_peer *peer, struct sip_dialog *dlg, uint32_t cseq, const char *more)
 {
 	const struct sip_request_user user = { .peer = peer };
 	struct sip_tx tx;
 
-	sip_dialog_tx_ack(dlg, cseq, NULL);
+	sip_dialog_tx_ack(dlg, cseq, more, NULL);
 	sip_dialog_tx_begin(&tx, dlg, SIP_BYE, ++dlg->local_cseq);
 	sip_write_header_str(&tx.w, "Reason", DISMISSED);
 	sip_request_send(ua, &tx, sip_tx_end(&tx, NULL, NULL), &user);
@@ -154,7 +154,7 @@ static void dismiss_at_once(struct sip_ua *ua, const struct sip_msg *resp, const
 	struct sip_dialog dlg = {};
 
 	if (sip_dialog_from_response(ua, &dlg, resp, from) == 0)
-		dismiss(ua, sip_peer_by_addr(ua, &from->remote), &dlg, resp->cseq);
+		dismiss(ua, sip_peer_by_addr(ua, &from->remote), &dlg, resp->cseq, NULL);
 	sip_dialog_clear(&dlg);
 }
 
@@ -169,7 +169,7 @@ static void rx_late_2xx(struct sip_session *s, const struct sip_msg *resp, const
 	}
 	fork = fork_find(s, resp->to.tag);
 	if (fork && fork->dismissed) {
-		sip_dialog_tx_ack(&fork->dlg, resp->cseq, NULL);
+		sip_dialog_tx_ack(&fork->dlg, resp->cseq, sip_ack_lines(s), NULL);
 		return;
 	}
 	LOG_SESSION(s, LOGL_INFO, "another phone answered, too: BYE to <%s>\n", resp->to.uri.text);
@@ -179,7 +179,7 @@ static void rx_late_2xx(struct sip_session *s, const struct sip_msg *resp, const
 		return;
 	}
 	fork->dismissed = true;
-	dismiss(s->ua, s->peer, &fork->dlg, resp->cseq);
+	dismiss(s->ua, s->peer, &fork->dlg, resp->cseq, sip_ack_lines(s));
 }
 
 /*! A 2xx to an INVITE of ours whose transaction has no user any more. */
@@ -239,8 +239,10 @@ static void rx_invite_response(struct sip_request *req, const struct sip_msg *re
 		return;
 	if (resp->status == 503 && sip_failover_next(out, req))
 		return;
-	if (resp->status < 300)
+	if (resp->status < 300) {
 		sip_timer_rx_2xx(s, resp, s->offered ? out->sdp : NULL);
+		sip_ack_keep(s, req);
+	}
 	sip_uac_free(s);
 	if (s->peer)
 		s->peer->last_status = resp->status;
@@ -449,6 +451,7 @@ static void rx_reinvite_response(struct sip_request *req, const struct sip_msg *
 		if (resp->status < 300) {
 			sip_dialog_refresh(s, &s->dlg, resp);
 			TALLOC_FREE(s->late_answer);
+			sip_ack_keep(s, req);
 			sip_session_tx_ack(s, resp->cseq);
 			sip_timer_rx_2xx(s, resp, out->sdp);
 		} else if (resp->status == 422) {

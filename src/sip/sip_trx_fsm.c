@@ -110,7 +110,7 @@ static void tell_response(struct sip_trx *trx, const struct trx_input *in)
 		owner->stray_response(owner->data, in->msg, in->from);
 }
 
-/* A final response: the user may want to send the request again, so it stays until he has heard of it. What is kept
+/* A final response: the user may want to send the request again, or to see it, so it stays until he has heard of it. What is kept
  * from now on is \a next (the ACK), NULL: nothing. */
 static void tell_final(struct sip_trx *trx, const struct trx_input *in, const char *next, size_t len)
 {
@@ -274,9 +274,8 @@ static void ict_accepted(struct sip_trx *trx, struct trx_input *in)
 {
 	osmo_timer_del(&trx->retrans);
 	trx->status = in->status;
-	trx_keep(trx, NULL, 0);
 	stay(trx, T_SIP_M);
-	tell_response(trx, in);
+	tell_final(trx, in, NULL, 0);
 }
 
 static void ict_further_2xx(struct sip_trx *trx, struct trx_input *in)

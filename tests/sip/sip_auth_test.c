@@ -93,7 +93,7 @@ static void user_hangs_up(const char *header)
 
 static void test_call(void)
 {
-	char body[2000], call_id[200], branch[200];
+	char body[2000], call_id[200], branch[200], credentials[2000];
 
 	btw("a call is challenged by a proxy, the second INVITE has the answer: same body and Call-ID, new branch, CSeq 2");
 	user_calls("4711");
@@ -112,11 +112,18 @@ static void test_call(void)
 	EXPECT(strcmp(call_id, fake_sip_header(stage.pbx, "Call-ID")) == 0);
 	EXPECT(strcmp(branch, fake_sip_header(stage.pbx, "Via")) != 0);
 	EXPECT(fake_sip_n_headers(stage.pbx, "Proxy-Authorization") == 1);
+	snprintf(credentials, sizeof(credentials), "%s", fake_sip_header(stage.pbx, "Proxy-Authorization"));
 	fake_call_in(&call, stage.pbx, "pbxtag");
 	fake_call_reply(&call, 180, NULL, NULL);
 	fake_call_reply(&call, 200, NULL, PBX_SDP);
 	fake_sip_expect(stage.pbx, "ACK");
 	EXPECT(strcmp(fake_sip_header(stage.pbx, "CSeq"), "2 ACK") == 0);
+	btw("the ACK has the credentials of the INVITE, since nobody can challenge it; so has its repetition, as long as there are any");
+	snprintf(body, sizeof(body), "%s", fake_sip_header(stage.pbx, "Proxy-Authorization") ?: "none");
+	EXPECT(strcmp(credentials, body) == 0);
+	fake_call_reply(&call, 200, NULL, PBX_SDP);
+	fake_sip_expect(stage.pbx, "ACK");
+	EXPECT(strcmp(body, fake_sip_header(stage.pbx, "Proxy-Authorization")) == 0);
 	btw("a BYE is challenged with a new nonce, because the old one is stale");
 	user_hangs_up("Proxy-Authorization");
 	pbx_challenges(407, "Digest realm=\"r1\", nonce=\"n2\", algorithm=MD5, qop=\"auth\", stale=true");

@@ -205,6 +205,16 @@ static const char *rule_name(const struct call *call)
 	return rule ? rule->name : "one that was removed";
 }
 
+static void show_transfer(struct vty *vty, const struct call *call)
+{
+	char buf[160];
+
+	if (!call->transfer)
+		return;
+	call_transfer_to_str_buf(buf, sizeof(buf), call);
+	vty_out_wrapped(vty, "  Under way: ", buf);
+}
+
 static void show_route_of(struct vty *vty, const struct call *call)
 {
 	const struct leg *b = call->legs[LEG_B];
@@ -252,6 +262,7 @@ DEFUN(show_call, show_call_cmd, "show call <1-4294967295>", SHOW_STR "One call w
 			call->cause->text, VTY_NEWLINE);
 	show_leg(vty, call, LEG_A);
 	show_leg(vty, call, LEG_B);
+	show_transfer(vty, call);
 	return CMD_SUCCESS;
 }
 

@@ -65,7 +65,7 @@ DEFUN(cfg_peer_timer_min_se, cfg_peer_timer_min_se_cmd,
 }
 
 DEFUN(cfg_peer_refer, cfg_peer_refer_cmd, "refer",
-      "Accept transfers (REFER); reserved: they are declined with 603 so far\n")
+      "Let this peer transfer calls (REFER) to numbers, and to other configured peers; counts at once\n")
 {
 	struct sip_peer *peer = vty->index;
 

@@ -170,3 +170,42 @@ def mt_refer_refused(b):
 		 request("REFER", 2, extra="Refer-To: <sip:2@127.0.0.1>\n"), recv(603), pause(500), request("BYE", 3), recv(200)]
 	expect_totals(mt_call(b, steps, "answer"), answered=1)
 	finish(b)
+
+
+NEW_PEER_IP = "127.0.0.122"
+REFER_ALLOWED = "sip-peer pbx\n refer\nsip-peer new\n remote %s 5060\n" % NEW_PEER_IP
+
+
+def refer_as_callee(to):
+	"""REFER from the side that was called: From and To change places."""
+	lines = ["REFER [next_url] SIP/2.0", "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport",
+		 "From:[$4];tag=[pid]a[call_number]", "To:[$3]", "Call-ID: [call_id]", "CSeq: 1 REFER", "Contact: <sip:pbx@[contact]>",
+		 "Max-Forwards: 70"]
+	return sipp._send(sipp._message(lines, None, "Refer-To: <sip:5559999@%s>\n" % to), True)
+
+
+def notified(check):
+	return recv("NOTIFY", check=check), reply_in_dialog()
+
+
+@test
+def mo_transfer(b):
+	"""The PBX transfers a phone to another PBX: 202, NOTIFY 100 and 200, BYE; the phone talks to the other one."""
+	new = b.sipp("new", [recv_kept("INVITE"), reply_kept(200, body=sdp()), recv("ACK"), recv("BYE"), reply_in_dialog(), linger()],
+		     "-m", 1, ip=NEW_PEER_IP, contact=NEW_PEER_IP + ":5060")
+	steps = [recv_kept("INVITE"), reply_kept(180), reply_kept(200, body=sdp()), recv("ACK"), pause(500), refer_as_callee(NEW_PEER_IP), recv(202),
+		 *notified("SIP/2.0 100"), *notified("SIP/2.0 200"), recv("BYE"), reply_in_dialog(), linger()]
+	t = mo_call(b, steps, "--hold", 4, "--rtp", config=REFER_ALLOWED)
+	expect_totals(t, answered=1, unexpected=0)
+	expect(t["rtp_echo"] > 25 * 3, "the phone was alone after the transfer: %s" % t)
+	expect(new.wait(30) == 0, "the call went wrong at the new PBX:\n" + open_error(b, "new"))
+	finish(b)
+
+
+@test
+def transfer_elsewhere(b):
+	"""A transfer to a place that is no peer of ours is declined, and the call goes on."""
+	steps = [recv_kept("INVITE"), reply_kept(180), reply_kept(200, body=sdp()), recv("ACK"), refer_as_callee("192.0.2.99"), recv(603),
+		 recv("BYE"), reply_in_dialog(), linger()]
+	expect_totals(mo_call(b, steps, "--hold", 1, config=REFER_ALLOWED), answered=1, unexpected=0)
+	finish(b)

@@ -7,6 +7,7 @@
  * Copyright (C) 2026 the osmo-sipgw authors */
 
 #include <osmocom/sipgw/call/call.h>
+#include <osmocom/sipgw/base/fsm_name.h>
 #include <osmocom/sipgw/call/call_observer.h>
 
 #include <string.h>
@@ -178,6 +179,7 @@ static struct call *call_alloc(struct calls *calls)
 
 	if (!fi)
 		return NULL;
+	fsm_share_name(fi);
 	mem = talloc_zero(fi, struct call_mem);
 	OSMO_ASSERT(mem);
 	talloc_set_name_const(mem, "struct call");

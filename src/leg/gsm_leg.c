@@ -14,6 +14,7 @@
 #include <osmocom/core/talloc.h>
 #include <osmocom/core/utils.h>
 
+#include <osmocom/sipgw/base/fsm_name.h>
 #include <osmocom/sipgw/call/call.h>
 #include <osmocom/sipgw/mgcp/mgw_endp.h>
 
@@ -227,6 +228,7 @@ static struct gsm_leg *leg_alloc(void *ctx, const struct leg_kind *kind)
 		talloc_free(gl);
 		return NULL;
 	}
+	fsm_share_name(gl->fi);
 	talloc_set_destructor(gl, leg_destructor);
 	return gl;
 }

@@ -316,11 +316,42 @@ int sip_transport_local(const struct sip_flow *to, struct osmo_sockaddr *local)
 	return 0;
 }
 
+/* Without printf(): that took a thirtieth of all time per call. */
+static char *put_dec(char *pos, unsigned int n)
+{
+	char digits[10];
+	unsigned int len = 0;
+
+	do
+		digits[len++] = '0' + n % 10;
+	while (n /= 10);
+	while (len)
+		*pos++ = digits[--len];
+	return pos;
+}
+
+static size_t ipv4_port(char *buf, const struct sockaddr_in *sin)
+{
+	const uint8_t *ip = (const uint8_t *)&sin->sin_addr;
+	char *pos = buf;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		pos = put_dec(pos, ip[i]);
+		*pos++ = i < 3 ? '.' : ':';
+	}
+	pos = put_dec(pos, ntohs(sin->sin_port));
+	*pos = '\0';
+	return pos - buf;
+}
+
 /*! Returns what snprintf() does. */
 int sip_hostport_buf(char *buf, size_t len, const struct osmo_sockaddr *addr)
 {
 	char ip[INET6_ADDRSTRLEN] = "";
 
+	if (addr->u.sa.sa_family == AF_INET && len >= sizeof("255.255.255.255:65535"))
+		return ipv4_port(buf, &addr->u.sin);
 	osmo_sockaddr_ntop(&addr->u.sa, ip);
 	return snprintf(buf, len, addr->u.sa.sa_family == AF_INET6 ? "[%s]:%u" : "%s:%u", ip,
 			osmo_sockaddr_port(&addr->u.sa));

@@ -69,8 +69,8 @@ static size_t quoted_len(struct sip_str str)
 	return 0;
 }
 
-/* Where the first of those characters is, its length if there is none; -1 if a quoted string does not end. */
-static ssize_t find_outside_quotes(struct sip_str str, const char *set)
+/* Where that character is first, its length if it is not there; -1 if a quoted string does not end. */
+static ssize_t find_outside_quotes(struct sip_str str, char what)
 {
 	size_t i, quoted;
 
@@ -80,7 +80,7 @@ static ssize_t find_outside_quotes(struct sip_str str, const char *set)
 			if (!quoted)
 				return -1;
 			i += quoted - 1;
-		} else if (str.s[i] && strchr(set, str.s[i])) {
+		} else if (str.s[i] == what) {
 			break;
 		}
 	}
@@ -105,13 +105,13 @@ int sip_param_next(struct sip_str *rest, struct sip_str *name, struct sip_str *v
 	if (rest->s[0] != ';')
 		return -EINVAL;
 	advance(rest, 1);
-	n = find_outside_quotes(*rest, ";");
+	n = find_outside_quotes(*rest, ';');
 	if (n < 0)
 		return -EINVAL;
 	param = (struct sip_str){ rest->s, n };
 	advance(rest, n);
 
-	n = find_outside_quotes(param, "=");
+	n = find_outside_quotes(param, '=');
 	*name = sip_str_trim((struct sip_str){ param.s, n });
 	*value = (struct sip_str){};
 	if (n < (ssize_t)param.len)
@@ -265,6 +265,12 @@ static int take_apart_sip(struct sip_arena *arena, struct sip_uri *uri, struct s
 	return uri_params(arena, uri, rest);
 }
 
+/* Each character of each URI passes here. */
+static bool is_no_uri_char(char c)
+{
+	return (unsigned char)c <= ' ' || c == '<' || c == '>' || c == '"' || c == 0x7f;
+}
+
 /*! Take a URI apart into an arena. 0 or -EINVAL. */
 int sip_uri_take_apart(struct sip_arena *arena, struct sip_uri *uri, struct sip_str text)
 {
@@ -276,7 +282,7 @@ int sip_uri_take_apart(struct sip_arena *arena, struct sip_uri *uri, struct sip_
 	int rc = 0;
 
 	for (i = 0; i < text.len; i++) {
-		if ((unsigned char)text.s[i] <= ' ' || strchr("<>\"\x7f", text.s[i]))
+		if (is_no_uri_char(text.s[i]))
 			return -EINVAL;
 	}
 	if (!colon || colon == text.s || !isalpha((unsigned char)text.s[0]))
@@ -377,7 +383,7 @@ static int name_addr_params(struct sip_arena *arena, struct sip_name_addr *na, s
 	int rc;
 
 	na->tag = "";
-	if (find_outside_quotes(params, ",") != (ssize_t)params.len)
+	if (find_outside_quotes(params, ',') != (ssize_t)params.len)
 		return -EINVAL; /* a list, where one value is allowed */
 	while ((rc = sip_param_next(&params, &name, &value)) > 0) {
 		if (!sip_str_is(name, "tag"))
@@ -393,7 +399,7 @@ static int name_addr_params(struct sip_arena *arena, struct sip_name_addr *na, s
 /*! From, To, Contact, Record-Route: (name-addr / addr-spec) *(";" param). 0 or -EINVAL. */
 int sip_name_addr_parse(struct sip_arena *arena, struct sip_name_addr *na, struct sip_str value)
 {
-	ssize_t lt = find_outside_quotes(value, "<");
+	ssize_t lt = find_outside_quotes(value, '<');
 	struct sip_str uri, params;
 	const char *gt;
 

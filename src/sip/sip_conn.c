@@ -141,6 +141,7 @@ static void unlink_conn(struct sip_conn *conn)
 	if (conn->source) {
 		sip_source_put(all, conn->source);
 		all->n_accepted--;
+		all->n_strangers -= conn->is_stranger;
 	}
 	osmo_timer_del(&conn->timer);
 	osmo_fd_unregister(&conn->ofd);

@@ -85,6 +85,7 @@ struct sip_conn {
 	uint8_t home;	     /*!< accepted ones: the address of ours that it came to */
 	bool has_ponged;     /*!< it answers pings: then one without is a failure */
 	bool was_open;
+	bool is_stranger;    /*!< accepted from an address that nobody knew then */
 	bool write_wants_read; /*!< TLS: no use in waiting for writability */
 	bool wants_write;      /*!< TLS handshake */
 	void *ssl;	     /*!< TLS: SSL */
@@ -105,8 +106,10 @@ struct sip_transports {
 	const struct sip_transport_cfg *cfg; /*!< never NULL */
 	sip_transport_tls_name_cb tls_name;
 	void *cfg_data;
+	sip_transport_known_cb known;
+	void *known_data;
 	struct llist_head conns;
-	unsigned int n_accepted;
+	unsigned int n_accepted, n_strangers; /*!< all of them, and those nobody knows */
 	size_t out_bytes;
 	struct log_limit refused_limit, failed_limit, bad_limit;
 	void *tls_client, *tls_server; /*!< SSL_CTX */

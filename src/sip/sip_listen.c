@@ -80,7 +80,13 @@ void sip_source_put(struct sip_transports *all, struct sip_source *source)
 /* ---- accepting ---- */
 
 /* Why this one is not taken, NULL: it is. */
-static const char *why_not(const struct sip_transports *all, const struct sip_source *source, int fd)
+/* A quarter is for peers: otherwise a handful of strangers that connect and say nothing would keep all of them out. */
+static bool no_room_for_strangers(const struct sip_transports *all)
+{
+	return all->n_strangers >= all->cfg->max_conns - all->cfg->max_conns / 4;
+}
+
+static const char *why_not(const struct sip_transports *all, const struct sip_source *source, int fd, bool is_stranger)
 {
 	if (!source)
 		return "out of memory";
@@ -88,6 +94,8 @@ static const char *why_not(const struct sip_transports *all, const struct sip_so
 		return "no file descriptors are left (LimitNOFILE of the unit, ulimit -n)";
 	if (all->n_accepted >= all->cfg->max_conns)
 		return "there are as many connections as are allowed ('connection-limit')";
+	if (is_stranger && no_room_for_strangers(all))
+		return "there are as many from no peer's address as are allowed ('connection-limit')";
 	if (source->n >= all->cfg->max_conns_per_source)
 		return "this address has as many as are allowed ('connection-limit')";
 	return NULL;
@@ -119,7 +127,8 @@ static void accepted(struct sip_listen *l, int fd, const struct osmo_sockaddr *r
 {
 	struct sip_transports *all = l->tp->all;
 	struct sip_source *source = source_get(all, remote);
-	const char *why = why_not(all, source, fd);
+	bool is_stranger = all->known && !all->known(all->known_data, remote);
+	const char *why = why_not(all, source, fd, is_stranger);
 	struct sip_conn *conn = NULL;
 
 	if (!why) {
@@ -136,7 +145,9 @@ static void accepted(struct sip_listen *l, int fd, const struct osmo_sockaddr *r
 	conn->source = source;
 	conn->home = home_of(l->tp, fd);
 	source->n++;
+	conn->is_stranger = is_stranger;
 	all->n_accepted++;
+	all->n_strangers += is_stranger;
 	sip_conn_get(conn);
 	sip_conn_connected(conn);
 	if (conn->state != SIP_CONN_DEAD)

@@ -104,6 +104,12 @@ void sip_transports_set_cfg(struct sip_transports *all, const struct sip_transpo
 	all->cfg_data = data;
 }
 
+void sip_transports_set_known(struct sip_transports *all, sip_transport_known_cb known, void *data)
+{
+	all->known = known;
+	all->known_data = data;
+}
+
 void sip_transports_set_lost(struct sip_transports *all, sip_transport_lost_cb lost, void *data)
 {
 	all->lost = lost;

@@ -224,6 +224,11 @@ static void on_undelivered(void *data, const char *msg, size_t len)
 	sip_trxs_undelivered(ua->trxs, msg, len);
 }
 
+static bool is_peer(void *data, const struct osmo_sockaddr *remote)
+{
+	return sip_peer_by_addr(data, remote);
+}
+
 /* The name that a peer's certificate has to have (RFC 5922 4): the one it is configured by. */
 static const char *tls_name(void *data, const struct osmo_sockaddr *remote, bool *verify)
 {
@@ -273,6 +278,7 @@ int sip_ua_start(struct sip_ua *ua, const char **why)
 	sip_trxs_set_ctrs(ua->trxs, ua->ctrs);
 	sip_transports_set_ctrs(ua->tps, ua->ctrs);
 	sip_transports_set_cfg(ua->tps, &ua->tp_cfg, tls_name, ua);
+	sip_transports_set_known(ua->tps, is_peer, ua);
 	sip_transports_set_lost(ua->tps, on_lost, ua);
 	sip_transports_set_undelivered(ua->tps, on_undelivered, ua);
 	ua->started = true;

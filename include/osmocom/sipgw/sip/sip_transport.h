@@ -52,6 +52,8 @@ enum sip_flow_loss {
 typedef void (*sip_transport_lost_cb)(void *data, const struct sip_flow *flow, enum sip_flow_loss why);
 /*! A datagram of ours came back: nobody is there (ICMP). \a data: its beginning, as much of it as came back. */
 typedef void (*sip_transport_undelivered_cb)(void *data, const char *msg, size_t len);
+/*! Is that the address of somebody who may connect? */
+typedef bool (*sip_transport_known_cb)(void *data, const struct osmo_sockaddr *remote);
 /*! Which name the certificate of \a remote has to have; NULL: the address itself. \a verify: false turns checks off. */
 typedef const char *(*sip_transport_tls_name_cb)(void *data, const struct osmo_sockaddr *remote, bool *verify);
 
@@ -93,6 +95,8 @@ void sip_transports_set_lost(struct sip_transports *all, sip_transport_lost_cb l
 void sip_transports_set_undelivered(struct sip_transports *all, sip_transport_undelivered_cb undelivered, void *data);
 /*! Settings, borrowed; read whenever they are needed. Without, the defaults of sip_transport_cfg_default(). */
 void sip_transports_set_cfg(struct sip_transports *all, const struct sip_transport_cfg *cfg, sip_transport_tls_name_cb tls_name, void *data);
+/*! Who is known has a quarter of the accepted connections for himself; without this, everybody is. */
+void sip_transports_set_known(struct sip_transports *all, sip_transport_known_cb known, void *data);
 void sip_transport_cfg_default(struct sip_transport_cfg *cfg);
 /*! Read the certificates again; connections keep theirs. 0, or -EINVAL with a sentence in \a why (static): then all stays as it was. */
 int sip_transports_tls_reload(struct sip_transports *all, const char **why);

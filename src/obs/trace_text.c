@@ -64,6 +64,8 @@ static void put(struct trace_text *t, const char *s, size_t len)
 	size_t have = strlen(t->text);
 
 	len = OSMO_MIN(len, sizeof(t->text) - 1 - have);
+	if (!len)
+		return; /* what a message does not have is NULL */
 	memcpy(t->text + have, s, len);
 	t->text[have + len] = '\0';
 }

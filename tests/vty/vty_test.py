@@ -641,7 +641,7 @@ def signals(setup):
 
 
 @test
-def reference(setup, path="../../doc/manual.md"):
+def reference(setup, path="../../doc/manual.adoc"):
 	"""The XML reference is well-formed and has a word about each argument; the manual names each of our commands."""
 	ns = "{urn:osmocom:xml:libosmocore:vty:doc:1.0}"
 	with open(os.path.join(SRC, path), encoding="utf-8") as f:
@@ -657,20 +657,24 @@ def reference(setup, path="../../doc/manual.md"):
 OURS = ("config-mncc", "config-mgw", "config-sip", "config-sip-peer", "config-call", "config-route", "config-number-rules", "config-cdr", "config-trace")
 
 
+# commands outside of the configuration that are ours and not libosmocore's
+OURS_SHOWN = re.compile(r"(show (mncc|mgw|sip|calls?|limits|number-rules|routes?|cdr|health|timer)|call|self-test|(no )?drain|sip)\b")
+
+
 def check_reference(node, command, manual, ns):
 	name = command.get("id")
 	for param in command.iter(ns + "param"):
 		expect(param.get("doc") not in (None, "", "(null)"), "no word about '%s' of '%s'" % (param.get("name"), name))
-	if manual and node in OURS:
+	if manual and (node in OURS or node in ("view", "enable") and OURS_SHOWN.match(name)):
 		words = re.split(r" (?=[A-Z<(\[])", name)[0]
 		expect("`" + words in manual, "the manual does not name '%s' of node '%s'" % (words, node))
 
 
 def timer_table(vty):
-	rows = ["| timer | default | what it waits for, or does |", "|---|---|---|"]
+	rows = ['[%autowidth,cols=",,",options="header"]', "|===", "|timer |default |what it waits for, or does"]
 	for group, number, what, default in re.findall(r"^(\w+): (\S+) = [^\t]*\t(.*) \(default: ([^,]*?)(?:, range.*)?\)$", vty.cmd("show timer"), re.M):
-		rows.append("| `%s %s` | %s | %s |" % (group, number, default, what))
-	return rows
+		rows.append("|`%s %s` |%s |%s" % (group, number, default, what))
+	return rows + ["|==="]
 
 
 def counter_tables(vty):
@@ -679,21 +683,21 @@ def counter_tables(vty):
 		group = re.match(r"(\w.*?) \d+(?: \(.*\))?:$", line)
 		counter = re.match(r" +(\S+): +\d+ \(.*?\) (.*)$", line)
 		if group:
-			rows += ["", "### %s" % group.group(1), "", "| counter | |", "|---|---|"]
+			rows += ["|===", "", "=== %s" % group.group(1), "", '[%autowidth,cols=",",options="header"]', "|===", "|counter |"]
 		elif counter:
-			rows.append("| `%s` | %s |" % counter.groups())
-	return rows[1:]
+			rows.append("|`%s` |%s" % counter.groups())
+	return rows[2:] + ["|==="]
 
 
 def replaced(text, name, rows):
 	"""The text with these rows between the marks of this name."""
-	begin, end = "<!-- %s: begin -->\n" % name, "<!-- %s: end -->" % name
+	begin, end = "// %s: begin\n" % name, "// %s: end\n" % name
 	expect(begin in text and end in text, "the manual has no place for the table of " + name)
 	return text[:text.index(begin) + len(begin)] + "\n" + "\n".join(rows) + "\n\n" + text[text.index(end):]
 
 
 @test
-def manual(setup, update=None, path="../../doc/manual.md"):
+def manual(setup, update=None, path="../../doc/manual.adoc"):
 	"""The manual has every timer and every counter, with their sentences; "manual --update" writes them there."""
 	d = setup.start(setup.minimal("sip-peer pbx\n"))
 	vty = d.vty()
@@ -707,8 +711,47 @@ def manual(setup, update=None, path="../../doc/manual.md"):
 		with open(path, "w", encoding="utf-8") as f:
 			f.write(right)
 		return
-	diff = "\n".join(difflib.unified_diff(text.splitlines(), right.splitlines(), "doc/manual.md", "the daemon", lineterm="", n=0))
-	expect(text == right, "doc/manual.md is not up to date (vty_test.py manual --update):\n" + diff)
+	diff = "\n".join(difflib.unified_diff(text.splitlines(), right.splitlines(), "doc/manual.adoc", "the daemon", lineterm="", n=0))
+	expect(text == right, "doc/manual.adoc is not up to date (vty_test.py manual --update):\n" + diff)
+
+
+def asciidoctor(setup, path):
+	"""The document as HTML; anything that asciidoctor has to say about it is an error."""
+	html = setup.path(os.path.basename(path) + ".html")
+	p = subprocess.run(["asciidoctor", "-v", "--failure-level", "INFO", "-o", html, path], capture_output=True, text=True, check=False)
+	expect(p.returncode == 0 and not p.stderr, "%s:\n%s" % (path, p.stderr))
+	with open(html, encoding="utf-8") as f:
+		return f.read()
+
+
+def check_links(name, html):
+	ids = set(re.findall(r'\bid="([^"]+)"', html))
+	broken = [link for link in re.findall(r'href="#([^"]*)"', html) if link not in ids]
+	expect(not broken, "%s: links to what is not there: %s" % (name, broken))
+
+
+def check_recipes(setup, text):
+	"""Configurations of ours in the recipes are right, but for certificates that are not there."""
+	blocks = re.findall(r"^\[source,sipgw\]\n----\n(.*?)^----$", text, re.S | re.M)
+	expect(blocks, "no recipes")
+	for block in blocks:
+		code, _, err = setup.run("--check-config", setup.write("recipe.cfg", block))
+		expect(code == 0, "a recipe is refused:\n%s\n%s" % (err, block))
+
+
+@test
+def doc(setup, path="../../doc"):
+	"""Manual and reference become HTML without a warning, links lead somewhere, recipes are right."""
+	path = os.path.join(SRC, path)
+	with open(os.path.join(path, "recipes.adoc"), encoding="utf-8") as f:
+		check_recipes(setup, f.read())
+	_, xml, _ = setup.run("--vty-ref-xml")
+	adoc = subprocess.run([sys.executable, os.path.join(path, "vty-reference.py")], input=xml, capture_output=True, text=True, check=True).stdout
+	expect("`pass:c,a[show health]`::" in adoc, "no 'show health' in the reference")
+	if not shutil.which("asciidoctor"):
+		return
+	check_links("manual", asciidoctor(setup, os.path.join(path, "manual.adoc")))
+	check_links("reference", asciidoctor(setup, setup.write("vty-reference.adoc", adoc)))
 
 
 if __name__ == "__main__":

@@ -510,7 +510,7 @@ int sip_request_credentials(const struct sip_request *req, char *buf, size_t len
 	size_t data_len;
 	unsigned int i;
 
-	data = bytes_of(req, &data_len);
+	data = auth_of(req) ? bytes_of(req, &data_len) : NULL;
 	if (!data)
 		return 0;
 	sip_scan_head(&scan, data, data_len);

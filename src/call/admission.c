@@ -36,14 +36,23 @@ void admission_init(struct admission *adm)
 }
 
 /* The phone's identity; "" if it has none. */
-static void identity(char *buf, size_t len, const struct call *call)
+static void identity(char *buf, size_t len, const struct call_parties *p, bool mt)
 {
-	const struct call_parties *p = call->parties;
-
 	if (p->imsi[0])
 		osmo_strlcpy(buf, p->imsi, len);
-	else if (number_to_dial_string(buf, len, call->mt ? &p->called : &p->calling) < 0)
+	else if (number_to_dial_string(buf, len, mt ? &p->called : &p->calling) < 0)
 		buf[0] = '\0';
+}
+
+static struct admission_subscriber *find_subscriber(const struct admission *adm, bool mt, const char *id)
+{
+	struct admission_subscriber *sub;
+
+	hash_for_each_possible (adm->subscribers, sub, node, token_hash_str(id)) {
+		if (sub->mt == mt && !strcmp(sub->id, id))
+			return sub;
+	}
+	return NULL;
 }
 
 static struct admission_subscriber *get_subscriber(struct call *call)
@@ -51,21 +60,18 @@ static struct admission_subscriber *get_subscriber(struct call *call)
 	struct admission *adm = &call->calls->admission;
 	struct admission_subscriber *sub;
 	char id[sizeof(sub->id)];
-	uint64_t key;
 
-	identity(id, sizeof(id), call);
+	identity(id, sizeof(id), call->parties, call->mt);
 	if (!id[0])
 		return NULL;
-	key = token_hash_str(id);
-	hash_for_each_possible (adm->subscribers, sub, node, key) {
-		if (sub->mt == call->mt && !strcmp(sub->id, id))
-			return sub;
-	}
+	sub = find_subscriber(adm, call->mt, id);
+	if (sub)
+		return sub;
 	sub = talloc_zero(call->calls, struct admission_subscriber);
 	OSMO_ASSERT(sub);
 	sub->mt = call->mt;
 	OSMO_STRLCPY_ARRAY(sub->id, id);
-	hash_add(adm->subscribers, &sub->node, key);
+	hash_add(adm->subscribers, &sub->node, token_hash_str(id));
 	return sub;
 }
 
@@ -83,20 +89,19 @@ static bool reached(const struct admission *adm, enum admission_limit limit, uns
 }
 
 /* The gateway's own limits are congestion, a subscriber's are a lack of circuits for him (Q.850: 42, 34; SIP: 503) */
-static bool refused(const struct call *call, const struct admission_subscriber *sub, struct cause *why)
+static bool refused(const struct admission *adm, bool mt, const struct admission_subscriber *sub, struct cause *why)
 {
-	const struct admission *adm = &call->calls->admission;
-	enum admission_limit dir = call->mt ? ADMIT_MT : ADMIT_MO;
-	enum admission_limit subscriber = call->mt ? ADMIT_SUBSCRIBER_MT : ADMIT_SUBSCRIBER_MO;
+	enum admission_limit dir = mt ? ADMIT_MT : ADMIT_MO;
+	enum admission_limit subscriber = mt ? ADMIT_SUBSCRIBER_MT : ADMIT_SUBSCRIBER_MO;
 
 	if (reached(adm, ADMIT_TOTAL, adm->n[0] + adm->n[1]))
 		*why = cause_make(CAUSE_CONGESTION, "limit of %u calls reached", adm->limits[ADMIT_TOTAL]);
-	else if (reached(adm, dir, adm->n[call->mt]))
+	else if (reached(adm, dir, adm->n[mt]))
 		*why = cause_make(CAUSE_CONGESTION, "limit of %u calls %s reached", adm->limits[dir],
-				  call->mt ? "from SIP" : "from phones");
+				  mt ? "from SIP" : "from phones");
 	else if (sub && reached(adm, subscriber, sub->n))
 		*why = cause_make(CAUSE_NO_CIRCUIT, "limit of %u calls %s subscriber %s reached",
-				  adm->limits[subscriber], call->mt ? "to" : "from", sub->id);
+				  adm->limits[subscriber], mt ? "to" : "from", sub->id);
 	else
 		return false;
 	return true;
@@ -108,7 +113,7 @@ bool admission_enter(struct call *call, struct cause *why)
 	bool per_subscriber = adm->limits[call->mt ? ADMIT_SUBSCRIBER_MT : ADMIT_SUBSCRIBER_MO];
 	struct admission_subscriber *sub = per_subscriber ? get_subscriber(call) : NULL;
 
-	if (!call->parties->emergency && refused(call, sub, why)) {
+	if (!call->parties->emergency && refused(adm, call->mt, sub, why)) {
 		put_subscriber(sub);
 		call_count(call, CALLS_CTR_REFUSED_LIMIT);
 		return false;
@@ -119,6 +124,16 @@ bool admission_enter(struct call *call, struct cause *why)
 	call->admitted = true;
 	adm->n[call->mt]++;
 	return true;
+}
+
+bool admission_look_ahead(const struct calls *calls, bool mt, const struct call_parties *parties)
+{
+	const struct admission *adm = &calls->admission;
+	char id[NUMBER_MAX_DIGITS + 2];
+	struct cause why;
+
+	identity(id, sizeof(id), parties, mt);
+	return parties->emergency || !refused(adm, mt, find_subscriber(adm, mt, id), &why);
 }
 
 void admission_leave(struct call *call)

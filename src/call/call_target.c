@@ -124,7 +124,12 @@ int call_target_find(struct call *call, const struct leg_setup *setup, struct ca
 		call->over_limit = true;
 		return -1;
 	}
-	return find_route(call, why);
+	if (find_route(call, why) < 0)
+		return -1;
+	if (!setup->refused)
+		return 0;
+	*why = cause_make(CAUSE_CONGESTION, "there was no room for it when it came");
+	return -1;
 }
 
 /*! Look up whom side \a stays is to talk to instead: \a parties, which have to live as long as this goes on, name the

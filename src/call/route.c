@@ -208,7 +208,8 @@ int route_look_ahead(const struct calls *calls, const struct leg_kind *from, con
 	struct route route;
 	struct cause why;
 
-	if (numbering_in(calls, from, from_target, &rewritten, &why) < 0)
+	if (numbering_in(calls, from, from_target, &rewritten, &why) < 0 ||
+	    !admission_look_ahead(calls, from == calls->sip, &rewritten))
 		return -1;
 	route = route_find(calls, from, from_target, &rewritten);
 	return route.kind ? (int)route.media_mode : -1;

@@ -86,7 +86,7 @@ static void tx_call_proc(struct gsm_leg *gl, bool with_bearer_cap)
 
 static void refused_setup(struct gsm_leg *gl)
 {
-	struct leg_event ev = { .type = LEG_EV_SETUP, .setup = { .parties = gl->parties } };
+	struct leg_event ev = { .type = LEG_EV_SETUP, .setup = { .parties = gl->parties, .refused = true } };
 
 	leg_post(&gl->leg, &ev);
 	TALLOC_FREE(gl->parties);

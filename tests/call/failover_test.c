@@ -287,6 +287,21 @@ static void test_relay(void)
 	blocks_at_rest = talloc_total_blocks(calls);
 }
 
+static void test_late_place(void)
+{
+	struct call_parties parties = {};
+	struct leg_event ev = { .type = LEG_EV_SETUP, .setup = { .parties = &parties, .refused = true } };
+
+	printf("\n=== A limit was reached when it came, and is not any more: its leg has prepared nothing ===\n");
+	EXPECT(number_from_dial_string(&parties.called, "5552222") == 0);
+	call = call_begin(calls, fake_leg_alloc(&gsm, ctx), &parties);
+	call_id = call->id;
+	leg_post(A, &ev);
+	settle();
+	EXPECT(!calls->admission.n[0]);
+	ends();
+}
+
 static void set_up(void)
 {
 	struct route_rule *phones = route_rule_add(calls, "phones");
@@ -324,6 +339,7 @@ int main(void)
 	test_redirect();
 	test_emergency();
 	test_relay();
+	test_late_place();
 	talloc_free(calls);
 	btw("done");
 	return 0;

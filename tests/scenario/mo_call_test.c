@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <osmocom/sipgw/call/call.h>
+
 #include "scenario.h"
 
 static void hangs_up(void)
@@ -217,6 +219,28 @@ static void nowhere_to_go(void)
 	scene_ends();
 }
 
+static void no_room(void)
+{
+	struct admission *adm = &the_calls()->admission;
+
+	scene("a limit is reached: refused before a radio channel is assigned", MEDIA_ANCHORED);
+	adm->limits[ADMIT_TOTAL] = adm->n[0] = 1;
+	msc_sends(MSC_SETUP_IND, .callref = 0x80000031, .called = "5552222", .calling = "1001");
+	msc_expects(MSC_REL_REQ);
+	msc_sends(MSC_REL_CNF);
+	adm->limits[ADMIT_TOTAL] = adm->n[0] = 0;
+	scene_ends();
+
+	scene("a call for help has no limits", MEDIA_ANCHORED);
+	adm->limits[ADMIT_TOTAL] = adm->n[0] = 1;
+	msc_sends(MSC_SETUP_IND, .callref = 0x80000033, .called = "112", .calling = "1001", .emergency = true);
+	msc_expects(MSC_RTP_CREATE);
+	msc_sends(MSC_REL_IND, .cause = 16);
+	adm->limits[ADMIT_TOTAL] = 0;
+	adm->n[0]--;
+	scene_ends();
+}
+
 int main(void)
 {
 	stage_open("127.0.71");
@@ -233,6 +257,7 @@ int main(void)
 	early_media();
 	codecs();
 	nowhere_to_go();
+	no_room();
 	stage_close();
 	return 0;
 }

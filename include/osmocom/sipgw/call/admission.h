@@ -12,8 +12,10 @@
 
 #include <osmocom/sipgw/base/log_limit.h>
 #include <osmocom/sipgw/call/cause.h>
+#include <osmocom/sipgw/call/leg.h>
 
 struct call;
+struct calls;
 
 enum admission_limit {
 	ADMIT_TOTAL,
@@ -37,4 +39,6 @@ void admission_init(struct admission *adm);
 /*! A new call, its parties as they are looked up: may it be? True also when it takes the place that it has already; if so it is counted until
  * admission_leave(). Emergency calls always may. False with \a why. */
 bool admission_enter(struct call *call, struct cause *why);
+/*! Would a call with these parties be admitted now? Nothing is counted. */
+bool admission_look_ahead(const struct calls *calls, bool mt, const struct call_parties *parties);
 void admission_leave(struct call *call); /*!< it has ended; nothing happens if it was not counted */

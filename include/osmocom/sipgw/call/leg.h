@@ -130,6 +130,7 @@ struct leg_setup {
 	const struct call_parties *parties; /*!< copied when posted */
 	struct leg_media media;		/*!< the offer, or NONE (late offer) */
 	enum media_mode media_mode;	/*!< how media of this call goes */
+	bool refused;			/*!< event: route_look_ahead() said no, so the leg has prepared nothing and the call cannot go on */
 	bool others;			/*!< command: other targets are left to try, so a way that is dead is to be given up soon */
 };
 

@@ -130,7 +130,8 @@ struct route route_find(const struct calls *calls, const struct leg_kind *from, 
 /*! The names of all targets of \a route in the order in which they are to be tried, for this one call: with weights it is another one each time
  * (as RFC 2782 does). Borrowed from the table. Returns how many, at least 1 unless refused. */
 unsigned int route_order(const struct route *route, const char *names[ROUTE_MAX_TARGETS]);
-/*! The media mode that a call will have, for a leg that has to know it before its SETUP is posted; negative: the call will be refused. \a parties are as
+/*! The media mode that a call will have, for a leg that has to know it before its SETUP is posted; negative: the call will be refused, for
+ * want of a route or because a limit is reached: then its SETUP has to say so (leg_setup.refused). \a parties are as
  * they came. Weights play no role in it. */
 int route_look_ahead(const struct calls *calls, const struct leg_kind *from, const char *from_target, const struct call_parties *parties);
 /*! Rewrite who calls whom by configuration, before the route is looked up: the meaning of an IMSI in a SIP URI. */

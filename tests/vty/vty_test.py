@@ -654,7 +654,7 @@ def reference(setup, path="../../doc/manual.adoc"):
 				check_reference(node.get("id"), command, text if mode == "default" else None, ns)
 
 
-OURS = ("config-mncc", "config-mgw", "config-sip", "config-sip-peer", "config-call", "config-route", "config-number-rules", "config-cdr", "config-trace")
+OURS = ("config-mncc", "config-mgw", "config-sip", "config-sip-peer", "config-call", "config-route", "config-number-rules", "config-cdr", "config-trace", "config-ctrl")
 
 
 # commands outside of the configuration that are ours and not libosmocore's
@@ -666,7 +666,7 @@ def check_reference(node, command, manual, ns):
 	for param in command.iter(ns + "param"):
 		expect(param.get("doc") not in (None, "", "(null)"), "no word about '%s' of '%s'" % (param.get("name"), name))
 	if manual and (node in OURS or node in ("view", "enable") and OURS_SHOWN.match(name)):
-		words = re.split(r" (?=[A-Z<(\[])", name)[0]
+		words = re.split(r" (?=[A-Z<(\[.])", name)[0]
 		expect("`" + words in manual, "the manual does not name '%s' of node '%s'" % (words, node))
 
 

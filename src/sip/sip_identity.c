@@ -22,6 +22,13 @@
 #define MAX_VALUES 4  /* of one header that are looked at */
 #define MAX_DIGITS 13 /* of a number without "+": longer ones are IMSIs, which nobody can dial */
 
+const struct value_string sip_called_from_names[] = {
+	{ SIP_CALLED_RURI, "request-uri" },
+	{ SIP_CALLED_TO, "to" },
+	{ SIP_CALLED_PCPID, "p-called-party-id" },
+	{}
+};
+
 const struct value_string sip_identity_mode_names[] = { { SIP_IDENTITY_PAI, "pai" },
 							{ SIP_IDENTITY_PPI, "ppi" },
 							{ SIP_IDENTITY_RPID, "rpid" },
@@ -240,6 +247,20 @@ static void read_diversion(struct sip_invite *inv, char *user, const struct sip_
 	}
 }
 
+/* The number that is called, where this peer says it; a message that does not say it there has it in the Request-URI. */
+static const char *read_called(char *buf, const struct sip_peer *peer, const struct sip_msg *req)
+{
+	struct sip_name_addr na;
+	struct sip_str params;
+
+	if (peer->cfg.called_from == SIP_CALLED_TO && user_of(buf, &req->to.uri)[0])
+		return buf;
+	if (peer->cfg.called_from == SIP_CALLED_PCPID && address_at(req, "P-Called-Party-ID", 0, &na, &params) &&
+	    user_of(buf, &na.uri)[0])
+		return buf;
+	return user_of(buf, &req->ruri);
+}
+
 /* As osmo-sip-connector says it: bytes in hex, spaces between them. */
 static void read_gcr(struct sip_invite *inv, char *buf, size_t len, const struct sip_msg *msg)
 {
@@ -281,7 +302,7 @@ void sip_identity_read_invite(struct sip_invite *inv, struct sip_identity_buf *b
 	bool anonymous = is_anonymous_uri(&req->from.uri);
 
 	*inv = (struct sip_invite){
-		.called_user = user_of(buf->called, &req->ruri),
+		.called_user = read_called(buf->called, peer, req),
 		.calling_user = anonymous ? "" : user_of(buf->calling, &req->from.uri),
 		.calling_name = anonymous ? "" : req->from.display,
 		.calling_anonymous = anonymous || wants_privacy(req),

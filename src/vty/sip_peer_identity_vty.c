@@ -13,6 +13,7 @@
 
 #define TRUSTED_STR	  "Part of our network: its word about callers counts, private numbers are told to it (RFC 3325)\n"
 #define IDENTITY_STR	  "How callers are named to the peer besides From\n"
+#define CALLED_FROM_STR "Where an INVITE of the peer says who is called\n"
 #define EMERGENCY_STR	  "What emergency calls to the peer are called\n"
 #define MAX_NUMBER_DIGITS 15
 
@@ -44,6 +45,17 @@ DEFUN(cfg_peer_identity, cfg_peer_identity_cmd, "identity (pai|ppi|rpid|from)",
 	return CMD_SUCCESS;
 }
 
+DEFUN(cfg_peer_called_from, cfg_peer_called_from_cmd, "called-from (request-uri|to|p-called-party-id)",
+      CALLED_FROM_STR "The Request-URI (default)\n"
+		      "To, where the Request-URI is the identity that we have registered\n"
+		      "P-Called-Party-ID, as in an IMS\n")
+{
+	struct sip_peer *peer = vty->index;
+
+	peer->cfg.called_from = get_string_value(sip_called_from_names, argv[0]);
+	return CMD_SUCCESS;
+}
+
 static int set_emergency(struct sip_peer *peer, bool urn, const char *number)
 {
 	peer->cfg.emergency_urn = urn;
@@ -67,6 +79,7 @@ DEFUN(cfg_peer_emergency_urn, cfg_peer_emergency_urn_cmd, "emergency urn", EMERG
 }
 
 VTY_EXPECT(identity_expect, "identity VALUE", IDENTITY_STR "Header\n", "pai, ppi, rpid or from");
+VTY_EXPECT(called_from_expect, "called-from VALUE", CALLED_FROM_STR "Header\n", "request-uri, to or p-called-party-id");
 VTY_EXPECT(emergency_expect, "emergency VALUE", EMERGENCY_STR "Kind\n", "number or urn");
 
 static void write_part(struct vty *vty, const struct sip_peer *peer)
@@ -77,6 +90,8 @@ static void write_part(struct vty *vty, const struct sip_peer *peer)
 		vty_out(vty, " trusted%s", VTY_NEWLINE);
 	if (cfg->identity != SIP_IDENTITY_PAI)
 		vty_out(vty, " identity %s%s", get_value_string(sip_identity_mode_names, cfg->identity), VTY_NEWLINE);
+	if (cfg->called_from != SIP_CALLED_RURI)
+		vty_out(vty, " called-from %s%s", get_value_string(sip_called_from_names, cfg->called_from), VTY_NEWLINE);
 	if (cfg->emergency_urn)
 		vty_out(vty, " emergency urn%s", VTY_NEWLINE);
 	else if (cfg->emergency_number)
@@ -98,6 +113,8 @@ static void init_part(void)
 	install_element(SIP_PEER_NODE, &cfg_peer_no_trusted_cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_identity_cmd);
 	install_element(SIP_PEER_NODE, &identity_expect.cmd);
+	install_element(SIP_PEER_NODE, &cfg_peer_called_from_cmd);
+	install_element(SIP_PEER_NODE, &called_from_expect.cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_emergency_cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_emergency_urn_cmd);
 	install_element(SIP_PEER_NODE, &emergency_expect.cmd);

@@ -40,11 +40,19 @@ static void invited(const char *headers)
 	for (p = headers; *p; p = strchr(p, '\n') + 1)
 		printf("  %.*s\n", (int)strcspn(p, "\r\n"), p);
 	fake_call_init(&call, stage.pbx, "+4930999");
+	if (stage.peer->cfg.called_from == SIP_CALLED_TO)
+		snprintf(call.remote, sizeof(call.remote), "<sip:+4930777@pbx.example>");
 	fake_call_invite(&call, headers, PBX_SDP);
 	fake_sip_expect(stage.pbx, "100 INVITE");
 	fake_sip_expect(stage.pbx, "486 INVITE");
 	fake_call_ack_failure(&call);
 	fake_call_free(&call);
+}
+
+static void called_by(const char *headers, int called_from)
+{
+	stage.peer->cfg.called_from = called_from;
+	invited(headers);
 }
 
 static void test_read(void)
@@ -61,6 +69,15 @@ static void test_read(void)
 	invited("Remote-Party-ID: <sip:+49301@x>;party=calling;privacy=off\r\n");
 	btw("but he may ask for privacy");
 	invited("Privacy: id;critical\r\n");
+
+	btw("who is called: in the Request-URI, in To, in P-Called-Party-ID, in the Request-URI if it is not there");
+	called_by("P-Called-Party-ID: \"x\" <tel:+49-30-55>\r\n", SIP_CALLED_RURI);
+	called_by("P-Called-Party-ID: <sip:+493055@x>\r\n", SIP_CALLED_TO);
+	called_by("P-Called-Party-ID: \"x\" <tel:+49-30-55>\r\n", SIP_CALLED_PCPID);
+	called_by("P-Called-Party-ID: <sip:x>\r\n", SIP_CALLED_PCPID);
+	called_by("P-Called-Party-ID: <<<\r\n", SIP_CALLED_PCPID);
+	called_by("X: y\r\n", SIP_CALLED_PCPID);
+	stage.peer->cfg.called_from = SIP_CALLED_RURI;
 
 	stage.peer->cfg.trusted = true;
 	btw("a trusted peer: a SIP URI, a SIP and a tel URI in one header and in two");

@@ -51,6 +51,14 @@ enum sip_identity_mode {
 	SIP_IDENTITY_FROM,	/*!< From alone */
 };
 
+/*! Where an INVITE says who is called: a provider may send all calls to the registered identity and say the number elsewhere. */
+enum sip_called_from {
+	SIP_CALLED_RURI,	/*!< Request-URI */
+	SIP_CALLED_TO,		/*!< To */
+	SIP_CALLED_PCPID,	/*!< P-Called-Party-ID (RFC 7315 4.2) */
+};
+extern const struct value_string sip_called_from_names[];
+
 /*! Use of an extension with this peer. */
 enum sip_use {
 	SIP_USE_OFF,		/*!< never */
@@ -85,6 +93,7 @@ struct sip_peer_cfg {
 	/* identity (sip_identity.c) */
 	bool trusted;		/*!< RFC 3325: identities are believed, and told also when they are private */
 	int identity;		/*!< enum sip_identity_mode */
+	int called_from;	/*!< enum sip_called_from */
 	bool emergency_urn;	/*!< emergency calls go to urn:service:sos (RFC 5031), not to a number */
 	char *emergency_number;	/*!< ... to this one, NULL: as dialled */
 	/* admission (sip_limit.c); 0: no limit */

@@ -229,6 +229,7 @@ static void setup_signals(void)
 
 static void setup_libraries(void)
 {
+	sipgw_ctrl_init();
 	talloc_enable_null_tracking();
 	tall_sipgw_ctx = talloc_named_const(NULL, 0, "osmo-sipgw");
 	tall_lib_ctx = talloc_named_const(NULL, 0, "libosmocore");

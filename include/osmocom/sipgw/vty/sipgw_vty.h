@@ -19,6 +19,7 @@ int sipgw_vty_read_config(struct sipgw *gw, const char *path, char *why, size_t 
 /*! Open the telnet port. 0, or negative errno with one line in \a why. */
 int sipgw_vty_listen(struct sipgw *gw, void *ctx, char *why, size_t len);
 /*! Open the CTRL port; when that cannot be, it is tried again. After sipgw_alloc(). */
+void sipgw_ctrl_init(void); /*!< before anybody counts memory */
 void sipgw_ctrl_listen(struct sipgw *gw);
 void sipgw_ctrl_close(void); /*!< before sipgw_free() */
 /*! Read and check a configuration and open nothing: each finding is a line on stdout, at the end "PATH: ok" if there is no error. Returns whether so. */

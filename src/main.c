@@ -286,7 +286,11 @@ static void go_to_background(void)
 /* Free all there is, ours first; then nothing may be left. */
 static void end(void)
 {
+	struct osmo_stats_reporter *statsd = osmo_stats_reporter_find(OSMO_STATS_REPORTER_STATSD, NULL);
+
 	sipgw_ctrl_close();
+	if (statsd) /* it has a message of ours */
+		osmo_stats_reporter_free(statsd);
 	sipgw_free(the_gw);
 	the_gw = NULL;
 	talloc_free_children(OTC_SELECT);

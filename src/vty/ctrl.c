@@ -519,6 +519,26 @@ static void close_connections(void)
 	}
 }
 
+/* libosmoctrl keeps this one for good, in no context at all. */
+static void find_lookup_helper(const void *ptr, int depth, int max_depth, int is_ref, void *data)
+{
+	const void **found = data;
+
+	if (depth == 1 && !strcmp(talloc_get_name(ptr), "struct lookup_helper"))
+		*found = ptr;
+}
+
+static void free_lookup_helpers(void)
+{
+	const void *found;
+
+	do {
+		found = NULL;
+		talloc_report_depth_cb(NULL, 0, 1, find_lookup_helper, &found);
+		talloc_free((void *)found);
+	} while (found);
+}
+
 /*! Before the calls go. */
 void sipgw_ctrl_close(void)
 {
@@ -528,6 +548,7 @@ void sipgw_ctrl_close(void)
 		osmo_fd_unregister(&ctrl.handle->listen_fd);
 		close(ctrl.handle->listen_fd.fd);
 		talloc_free(ctrl.handle);
+		free_lookup_helpers();
 	}
 	ctrl.handle = NULL;
 }

@@ -25,7 +25,7 @@ static void show_finding(void *data, const struct health_finding *f)
 
 	vty_out_wrapped(vty, title, text);
 	if (f->to_do)
-		vty_out_wrapped(vty, talloc_asprintf(OTC_SELECT, "%*sTo do: ", (int)strlen(title), ""), f->to_do);
+		vty_out_wrapped(vty, "    To do: ", f->to_do);
 }
 
 DEFUN(show_health, show_health_cmd, "show health",

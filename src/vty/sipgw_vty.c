@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -74,12 +75,26 @@ struct vty_app_info sipgw_vty_info = {
 	.config_is_consistent = config_is_consistent,
 };
 
-/*! Tell what would have been right in place of the last argument. */
+/* Which argument is the one called VALUE, else the last one: words in capitals are arguments. */
+static int value_index(const char *cmd)
+{
+	const char *value = strstr(cmd, "VALUE"), *c;
+	int i = 0;
+
+	if (!value)
+		return INT_MAX;
+	for (c = cmd; c < value; c++)
+		i += (c == cmd || c[-1] == ' ') && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ<([.", *c);
+	return i;
+}
+
+/*! Tell what would have been right in place of the argument that is called VALUE. */
 int vty_expect_func(struct cmd_element *self, struct vty *vty, int argc, const char *argv[])
 {
 	const struct vty_expect *x = container_of(self, struct vty_expect, cmd);
+	int i = OSMO_MIN(value_index(self->string), argc - 1);
 
-	vty_out(vty, "%% Wrong value '%s': expected %s%s", argv[argc - 1], x->expected, VTY_NEWLINE);
+	vty_out(vty, "%% Wrong value '%s': expected %s%s", argv[i], x->expected, VTY_NEWLINE);
 	return CMD_WARNING;
 }
 

@@ -288,9 +288,9 @@ def ctrl_variables(b):
 	"""Each variable of the manual's table exists; what does not exist is refused; junk does no harm."""
 	b.gateway(media="direct", extra=CTRL)
 	c = Ctrl(VTY_IP)
-	with open(os.path.join(SRC, "doc", "manual.md"), encoding="utf-8") as f:
-		table = f.read().split("<!-- ctrl: begin -->")[1].split("<!-- ctrl: end -->")[0]
-	variables = re.findall(r"^\| `([^`]+)` \| (get|set|get, set) \|", table, re.M)
+	with open(os.path.join(SRC, "doc", "manual.adoc"), encoding="utf-8") as f:
+		table = f.read().split("// ctrl: begin")[1].split("// ctrl: end")[0]
+	variables = re.findall(r"^\|`([^`]+)` \|(get|set|get, set) \|", table, re.M)
 	expect(len(variables) >= 15, "variables of the manual: %s" % variables)
 	for name, how in variables:
 		name = name.replace("peer.NAME", "peer.pbx").replace("mgw.NAME", "mgw.default").replace("PART", "mncc").replace("ID", "1")

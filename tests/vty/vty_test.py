@@ -74,6 +74,7 @@ class Setup:
 		return (f"line vty\n bind {self.ip} 4256\n"
 			f"mncc\n socket-path {self.mncc}\n"
 			f"mgw default\n remote-ip {self.ip}\n"
+			f"ctrl\n bind {self.ip}\n"
 			f"sip\n bind {self.ip} 5060\n" + more)
 
 	def run(self, *args, timeout=20):
@@ -374,6 +375,67 @@ class CallUp:
 
 
 @test
+def health(setup):
+	"""What is wrong with an idle daemon that has nobody around it; each finding that there is stands in the manual, each gauge too."""
+	d = setup.start(setup.minimal(f"sip-peer pbx\n remote {setup.ip} 5070\nsip-peer nowhere\n"))
+	run_transcript(setup, d.vty(), "health.vty")
+	shown = d.vty().cmd("show stats")
+	d.end()
+	with open(os.path.join(SRC, "../../doc/manual.adoc"), encoding="utf-8") as f:
+		text = f.read()
+	with open(os.path.join(SRC, "../../src/health_parts.c"), encoding="utf-8") as f:
+		source = f.read()
+	names = set(re.findall(r'HEALTH_(?:WARNING|FAILED), "([a-z-]+)"', source)) | set(re.findall(r'"(mncc-[a-z-]+)"', source))
+	documented = set(re.findall(r"^\|`([a-z-]+)` \|(?:warning|failed) \|", text, re.M))
+	expect(len(names) > 25 and names - documented <= {"draining", "stopping"} and documented - names <= {"draining", "stopping"},
+	       "findings: %s" % (names ^ documented))
+	gauges = [line.split(": ")[0].strip() for line in shown.splitlines() if re.match(r" .*: +\d+ (\w+)?$", line)]
+	expect(len(gauges) >= 15, "gauges: %s" % gauges)
+	for gauge in gauges:
+		expect(gauge in text, "the manual does not name the gauge '%s'" % gauge)
+
+
+CHECKED = """sip
+ bind 127.0.0.300
+frob
+ nested
+log file /nonexistent/x.log
+ logging level set-all notice
+sip-peer pbx
+ remote 192.0.2.1
+ transport tls
+route out
+ target peer nobody
+call
+ default-peer pxb
+cdr
+ file /nonexistent/x.json
+ sideways
+stats reporter statsd
+ remote-ip 192.0.2.1
+ enable
+"""
+
+
+@test
+def check(setup):
+	"""--check-config: every finding with its line; nothing is opened; the example is good."""
+	path = setup.write("bad.cfg", CHECKED)
+	code, out, err = setup.run("--check-config", path)
+	expect(code == 1 and err == "", "exit code %d:\n%s" % (code, err))
+	expected = (":2: 'bind 127.0.0.300': Not an IP address", ":3: 'frob': there is no such command", ":16: 'sideways': there is no such command",
+		    ":13: the default peer 'pxb'", ":10: the peer 'nobody' of 'route out'", ":7: warning: 'sip-peer pbx' cannot be reached")
+	for line in expected:
+		expect(path + line in out, "no '%s' in:\n%s" % (line, out))
+	expect(len(out.splitlines()) == len(expected), out)
+	example = os.path.abspath(os.path.join(SRC, "../../osmo-sipgw.cfg"))
+	code, out, err = setup.run("--check-config", example)
+	expect(code == 0 and out == example + ": ok\n", out + err)
+	code, out, _ = setup.run("--check-config", "/nonexistent/x.cfg")
+	expect(code == 1 and "cannot read" in out, out)
+
+
+@test
 def calls(setup):
 	"""A call is shown, and ended by the operator."""
 	c = CallUp(setup)
@@ -483,7 +545,7 @@ def example(setup, cfg="../../osmo-sipgw.cfg"):
 	with open(os.path.join(SRC, cfg), encoding="utf-8") as f:
 		text = f.read()
 	for old, new in ((" bind 127.0.0.1 4256", f" bind {setup.ip} 4256"), (" bind 0.0.0.0 5060", f" bind {setup.ip} 5060"),
-			 ("/tmp/msc_mncc\nmgw", setup.mncc + "\nmgw"), (" remote-port 2427", " remote-port 32427")):
+			 ("/tmp/msc_mncc\nmgw", setup.mncc + "\nmgw"), (" bind 127.0.0.1 4297", f" bind {setup.ip}"), (" remote-port 2427", " remote-port 32427")):
 		text = text.replace(old, new)
 	d = setup.start(text)
 	expect("the default peer" in d.vty().cmd("show sip peer pbx"), "default peer of the example")

@@ -341,8 +341,15 @@ struct cdr_cfg *cdr_cfg(struct cdr *cdr)
 
 int cdr_apply(struct cdr *cdr)
 {
+	int rc;
+
 	cdr_file_close(cdr);
-	return cdr->cfg.sink == CDR_FILE ? cdr_file_open(cdr) : 0;
+	if (cdr->cfg.sink != CDR_FILE)
+		return 0;
+	rc = cdr_file_open(cdr);
+	if (rc == 0)
+		cdr_file_flush(cdr);
+	return rc;
 }
 
 void cdr_reopen(struct cdr *cdr)
@@ -351,7 +358,8 @@ void cdr_reopen(struct cdr *cdr)
 		return;
 	cdr_file_flush(cdr);
 	cdr_file_close(cdr);
-	cdr_file_open(cdr);
+	if (cdr_file_open(cdr) == 0)
+		cdr_file_flush(cdr);
 }
 
 void cdr_flush(struct cdr *cdr)

@@ -27,8 +27,7 @@ static int apply(struct vty *vty)
 	if (vty_gw->check_only || cdr_apply(vty_gw->cdr) == 0)
 		return CMD_SUCCESS;
 	cdr_get_status(vty_gw->cdr, &status);
-	vty_out(vty, "%% %s: %s; it is tried again, records wait%s", cdr_cfg(vty_gw->cdr)->path, status.why,
-		VTY_NEWLINE);
+	vty_out(vty, "%% Records wait, it is tried again: %s%s", status.why, VTY_NEWLINE);
 	return CMD_SUCCESS;
 }
 
@@ -113,9 +112,9 @@ DEFUN(show_cdr, show_cdr_cmd, "show cdr", SHOW_STR "Call detail records: where t
 		vty_out(vty, "No call records are written (configure 'cdr' / 'file PATH')%s", VTY_NEWLINE);
 		return CMD_SUCCESS;
 	}
-	vty_out(vty, "Call records go to %s, as %s: %s%s%s", cfg->sink == CDR_FILE ? cfg->path : "syslog",
-		get_value_string(cdr_format_names, cfg->format), status.ok ? "ok" : "failed: ", status.why,
-		VTY_NEWLINE);
+	vty_out(vty, "Call records go to %s%s", cfg->sink == CDR_FILE ? cfg->path : "syslog", VTY_NEWLINE);
+	vty_out(vty, "  as %s: %s%s%s", get_value_string(cdr_format_names, cfg->format),
+		status.ok ? "ok" : "failed: ", status.why, VTY_NEWLINE);
 	vty_out(vty, "  %" PRIu64 " written, %u waiting, %" PRIu64 " lost%s", status.written, status.waiting,
 		status.lost, VTY_NEWLINE);
 	return CMD_SUCCESS;

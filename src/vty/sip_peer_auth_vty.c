@@ -159,8 +159,10 @@ static const char *reg_words(const struct sip_reg_info *info)
 {
 	char *text = talloc_strdup(OTC_SELECT, get_value_string(sip_reg_state_names, info->state));
 
-	if (info->why)
+	if (info->why && info->last_status)
 		text = talloc_asprintf_append(text, ": %u %s", info->last_status, info->why);
+	else if (info->why)
+		text = talloc_asprintf_append(text, ": %s", info->why);
 	if (info->valid)
 		text = talloc_asprintf_append(text, ", %u s left", info->left_s);
 	if (info->next_s)
@@ -182,13 +184,14 @@ static void show_part(struct vty *vty, const struct sip_peer *peer)
 			VTY_NEWLINE);
 	while ((reg = sip_reg_next(peer, reg))) {
 		sip_reg_get_info(reg, &info);
-		vty_out(vty, "  Registration of %s: %s%s", info.identity, reg_words(&info), VTY_NEWLINE);
+		vty_out_wrapped(vty, talloc_asprintf(OTC_SELECT, "  Registration of %s: ", vty_fit(info.identity, 40)),
+				reg_words(&info));
 		if (info.service_route[0])
 			vty_out(vty, "    Calls take the route %s%s", info.service_route, VTY_NEWLINE);
 	}
 }
 
-#define REG_ROW "%-16s %-16s %s%s"
+#define REG_ROW "%-16s %-16s "
 
 DEFUN(show_sip_registrations, show_sip_registrations_cmd, "show sip registrations",
       SHOW_STR "SIP user agent\nRegistrations with peers, one line each\n")
@@ -201,11 +204,13 @@ DEFUN(show_sip_registrations, show_sip_registrations_cmd, "show sip registration
 		struct sip_reg_info info;
 		while ((reg = sip_reg_next(peer, reg))) {
 			if (!any)
-				vty_out(vty, REG_ROW, "Peer", "Identity", "State", VTY_NEWLINE);
+				vty_out(vty, REG_ROW "State%s", "Peer", "Identity", VTY_NEWLINE);
 			any = true;
 			sip_reg_get_info(reg, &info);
-			vty_out(vty, REG_ROW, vty_fit(peer->name, 16), vty_fit(info.identity, 16), reg_words(&info),
-				VTY_NEWLINE);
+			vty_out_wrapped(vty,
+					talloc_asprintf(OTC_SELECT, REG_ROW, vty_fit(peer->name, 16),
+							vty_fit(info.identity, 16)),
+					reg_words(&info));
 		}
 	}
 	if (!any)

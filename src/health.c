@@ -217,13 +217,23 @@ static void compare(void *data, const struct health_finding *f)
 	compare_word(h, part, f);
 }
 
-/* Peers and gateways that are not configured any more. */
+/* Whoever was told of the trouble hears its end, too. */
+static void tell_over(struct health *h, const struct part *part)
+{
+	const struct health_finding f = { .part = part->name, .text = "over, or not configured any more" };
+
+	if (part->told != HEALTH_OK)
+		tell_change(h, &f, part->told);
+}
+
+/* Peers and gateways that are not configured any more; and parts that are there with trouble only, as "drain". */
 static void forget_gone(struct health *h)
 {
 	struct part *part, *next;
 
 	llist_for_each_entry_safe (part, next, &h->parts, entry) {
 		if (!part->there) {
+			tell_over(h, part);
 			llist_del(&part->entry);
 			talloc_free(part);
 		} else {

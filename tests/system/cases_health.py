@@ -123,6 +123,22 @@ def health_mncc_busy(b):
 
 
 @test
+def health_mncc_second(b):
+	"""The real osmo-msc with another client, which we hear of; when that is gone we are connected, and the log says so."""
+	msc = b.osmo_msc()
+	with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
+		other.connect(b.path("mncc"))
+		expect(other.recv(4096), "HELLO")
+		b.gateway(media="direct")
+		wait_finding(b, "mncc-busy", "failed", "mncc")
+		wait_for(lambda: "Health of mncc: failed [mncc-busy]: " in b.gw.output(), "the line in the log")
+	wait_for(lambda: re.search(r"^mncc +ok +connected", health(b), re.M), "connected")
+	wait_for(lambda: "Health of mncc: ok: connected" in b.gw.output(), "the line in the log that it is well")
+	msc.end()
+	b.stop_gateway()
+
+
+@test
 def health_mncc_other(b):
 	"""Something else than an MSC is at the path."""
 	with open(b.path("mncc"), "w", encoding="utf-8"):
@@ -142,6 +158,18 @@ def health_codecs(b):
 	totals(b, player)
 	text = wait_finding(b, "codec-mismatch", "warning", "codecs")
 	expect(re.search(r"cause (65|88|58|79)", text), text)
+	finish(b)
+
+
+@test
+def health_codecs_refused(b):
+	"""The PBX refuses our codecs by a 488: its own words are in the finding."""
+	b.mgw()
+	b.sipp("pbx", [sipp.recv("INVITE"), sipp.reply(488, "Not Acceptable Here", extra='Warning: 305 pbx "only iLBC here"\n'), sipp.recv("ACK"), sipp.linger()])
+	b.gateway()
+	totals(b, b.msc("--mo", 1))
+	text = wait_finding(b, "codec-mismatch", "warning", "codecs")
+	expect("with pbx" in words(text) and "only iLBC here" in words(text) and "show call 1 ladder" in words(text), text)
 	finish(b)
 
 
@@ -185,6 +213,22 @@ def health_cdr_disk(b):
 	totals(b, b.msc("--mo", 1))
 	wait_finding(b, "cdr-not-written", "failed", "cdr")
 	b.gw.end(signal.SIGTERM, 20)
+
+
+@test
+def health_cdr_directory(b):
+	"""No directory for call records: found before the first call; made, the record that waited is written, and all is well again."""
+	b.gateway(media="direct", extra="cdr\n file %s\n" % b.path("absent", "cdr.json"))
+	wait_finding(b, "cdr-not-written", "failed", "cdr")
+	wait_for(lambda: "Health of cdr: failed [cdr-not-written]: " in b.gw.output(), "the line in the log")
+	b.sipp("pbx", sipp.BUSY)
+	totals(b, b.msc("--mo", 1))
+	os.mkdir(b.path("absent"))
+	wait_for(lambda: re.search(r"^cdr +ok +1 records? written", health(b), re.M), "the record is written", 40)
+	wait_for(lambda: "Health of cdr: ok" in b.gw.output(), "the line in the log")
+	with open(b.path("absent", "cdr.json"), encoding="utf-8") as f:
+		expect(len(f.readlines()) == 1, "one record")
+	finish(b, mgw=False)
 
 
 @test

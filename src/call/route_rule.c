@@ -21,7 +21,7 @@ const struct value_string route_miss_names[] = {
 	{ ROUTE_MISS_NO_EMERGENCY, "is for emergency calls" },
 	{ ROUTE_MISS_EMERGENCY, "does not refuse an emergency call" },
 	{ ROUTE_MISS_FROM, "is for calls from elsewhere" },
-	{ ROUTE_MISS_RELAY, "leads to SIP peers, where a call from SIP never goes" },
+	{ ROUTE_MISS_RELAY, "leads to SIP peers, never from SIP" },
 	{ ROUTE_MISS_IMSI, "is for another IMSI" },
 	{ ROUTE_MISS_CALLED, "is for another called number" },
 	{ ROUTE_MISS_CALLING, "is for another calling number" },

@@ -63,7 +63,7 @@ DEFUN(cfg_mncc_cell_id, cfg_mncc_cell_id_cmd, "cell-id CGI",
       "Cell global identity: MCC, MNC, 4 hex digits of location area, 4 of cell\n")
 {
 	if (!is_cgi(argv[0])) {
-		vty_out(vty, "%% Not a cell: '%s'; expected MCC, MNC, location area and cell like 0010100010a2b%s",
+		vty_out(vty, "%% Not a cell: '%s'; expected cgi-3gpp, e.g. 0010100010a2b%s",
 			argv[0], VTY_NEWLINE);
 		return CMD_WARNING;
 	}

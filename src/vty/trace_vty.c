@@ -128,7 +128,7 @@ DEFUN(show_ladder, show_ladder_cmd, "show call <1-4294967295> ladder",
 
 	if (rc == -ENOENT)
 		vty_out(vty,
-			"%% Nothing is known of call %s; 'show calls' has those that are up, 'show calls failed' those that are kept%s",
+			"%% Nothing is known of call %s: see 'show calls' and 'show calls failed'%s",
 			argv[0], VTY_NEWLINE);
 	else if (rc == -ENODATA)
 		vty_out(vty, "%% Nothing was recorded of call %s (configure 'trace' / 'ladder')%s", argv[0],

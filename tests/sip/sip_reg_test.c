@@ -180,6 +180,8 @@ static void test_failures(void)
 	show();
 	EXPECT(log_lines() == 1);
 	pass_ms(3600000);
+	while (next_s() == 0) /* when it tries again is a matter of chance: not in the middle of a try */
+		pass_ms(1000);
 	fake_sip_drain(stage.pbx);
 	EXPECT(log_lines() == 1);
 	show();

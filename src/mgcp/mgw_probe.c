@@ -22,6 +22,8 @@ static void accepted(struct mgw *mgw)
 	if (mgw->probe == MGW_PROBE_REFUSED || mgw->probe == MGW_PROBE_FAILED)
 		LOG_MGW(mgw, LOGL_NOTICE, "gives out endpoints now\n");
 	mgw->probe = MGW_PROBE_ACCEPTED;
+	mgw->probe_code = 0;
+	mgw->probe_why[0] = '\0';
 }
 
 /* An answer that says no, else something else went wrong, as \a why says. */

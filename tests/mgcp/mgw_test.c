@@ -384,6 +384,63 @@ static void test_pool(void)
 	talloc_free(pool);
 }
 
+static void probe_state(struct mgw *m)
+{
+	struct mgw_info info;
+
+	mgw_get_info(m, &info);
+	printf("  (endpoints: %s%s%s; %u there)\n", get_value_string(mgw_probe_names, info.probe), *info.probe_why ? ", " : "",
+	       info.probe_why, info.n_endpoints);
+}
+
+static void test_probe(void)
+{
+	struct mgw *m = mgw_alloc(ctx, "probed");
+
+	btw("a gateway is asked for an endpoint when it comes up; it has other names than we think");
+	mgw_cfg(m)->remote_port = f.port;
+	mgw_set_probing(m, true);
+	f.refuse = 500;
+	f.refuse_n = 2;
+	EXPECT(mgw_start(m) == 0);
+	pass_ms(1000);
+	probe_state(m);
+	btw("still so with the next keep-alive; with the one after that it is right, and nothing is left there");
+	pass_ms(10000);
+	probe_state(m);
+	pass_ms(10000);
+	probe_state(m);
+	EXPECT(!stub_mgw_conns(&f));
+	btw("its configuration is changed: asked again; the answer is lost, and so may be endpoints, which are found");
+	f.mute = 1;
+	mgw_apply(m);
+	pass_ms(15000);
+	probe_state(m);
+	EXPECT(!stub_mgw_conns(&f));
+	btw("restarted: asked again when it is back");
+	stub_mgw_stop(&f);
+	pass_ms(30000);
+	EXPECT(mgw_get_state(m) == MGW_ST_DOWN);
+	stub_mgw_restart(&f);
+	pass_ms(3000);
+	probe_state(m);
+	btw("stopped while it is asked");
+	mgw_apply(m);
+	mgw_stop(m);
+	pass_ms(6000);
+	probe_state(m);
+	stub_mgw_stop(&f); /* nobody could know the name of what it may have created */
+	stub_mgw_restart(&f);
+	btw("not asked if the configuration says so");
+	mgw_cfg(m)->no_probe = true;
+	EXPECT(mgw_start(m) == 0);
+	pass_ms(5000);
+	probe_state(m);
+	mgw_stop(m);
+	pump();
+	talloc_free(m);
+}
+
 int main(void)
 {
 	ctx = talloc_named_const(NULL, 0, "mgw_test");
@@ -400,6 +457,7 @@ int main(void)
 	test_move();
 	test_ipv6();
 	test_pool();
+	test_probe();
 
 	talloc_free(mgw);
 	stub_mgw_stop(&f);

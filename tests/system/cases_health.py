@@ -328,6 +328,20 @@ def peer_out_of_service(b):
 
 
 @test
+def drain_emergency(b):
+	"""Calls for help pass while we are drained and while the peer is out of service; others do not."""
+	b.mgw()
+	b.sipp("pbx", sipp.ANSWERS)
+	b.gateway()
+	b.vty("enable", "drain", "sip peer pbx out-of-service")
+	expect_totals(totals(b, b.msc("--mo", 1)), answered=0, cause_41=1)
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1, "--emergency", name="help")), answered=1)
+	b.vty("enable", "no drain", "sip peer pbx in-service")
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1, name="after")), answered=1)
+	finish(b)
+
+
+@test
 def ctrl_variables(b):
 	"""Each variable of the manual's table exists; what does not exist is refused; junk does no harm."""
 	b.gateway(media="direct", extra=CTRL)

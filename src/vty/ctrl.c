@@ -256,14 +256,38 @@ static int set_call(struct ctrl_cmd *cmd, void *data)
 
 	if (!call)
 		return CTRL_CMD_ERROR;
+	if (!strcmp(what, "cancel") || !strcmp(what, "hangup") || !strcmp(what, "terminate")) {
+		const char *why = test_call_end(call, what);
+		return why ? refuse(cmd, why) : reply(cmd, "OK");
+	}
 	value = strtoul(cmd->value, &end, 10);
 	if (strcmp(what, "release"))
-		return refuse(cmd, "Only call.ID.release can be set");
+		return refuse(cmd, "Only call.ID.release, cancel, hangup and terminate can be set");
 	if (*end || end == cmd->value || value < 1 || value > 127)
 		return refuse(cmd, "Expected a Q.850 cause, 1 to 127");
 	cause = cause_make(value, "released by CTRL");
 	call_release(call, &cause);
 	return reply(cmd, "OK");
+}
+
+/* "FROM,TO[,SECONDS]" */
+static int set_originate(struct ctrl_cmd *cmd, void *data)
+{
+	char *save, *from = strtok_r(talloc_strdup(cmd, cmd->value), ",", &save);
+	char *to = from ? strtok_r(NULL, ",", &save) : NULL;
+	char *seconds = to ? strtok_r(NULL, ",", &save) : NULL;
+	const char *why = "";
+	uint32_t id;
+
+	if (!to || (seconds && (atoi(seconds) < 1 || atoi(seconds) > 3600)))
+		return refuse(cmd, "Expected FROM,TO or FROM,TO,SECONDS");
+	id = test_call_make(from, to, NULL, seconds ? atoi(seconds) : 0, &why);
+	return id ? reply_uint(cmd, id) : refuse(cmd, why);
+}
+
+static int write_only(struct ctrl_cmd *cmd, void *data)
+{
+	return refuse(cmd, "Write Only attribute");
 }
 
 /* ---- peers, gateways, the link ---- */
@@ -413,6 +437,7 @@ static struct ctrl_cmd_element variables[] = {
 	{ .name = "health", .get = get_health, .set = read_only, .verify = no_verify },
 	{ .name = "calls", .get = get_calls, .set = read_only, .verify = no_verify },
 	{ .name = "call", .get = get_call, .set = set_call, .verify = no_verify },
+	{ .name = "originate", .get = write_only, .set = set_originate, .verify = no_verify },
 	{ .name = "peers", .get = get_peers, .set = read_only, .verify = no_verify },
 	{ .name = "peer", .get = get_peer, .set = set_peer, .verify = no_verify },
 	{ .name = "mgws", .get = get_mgws, .set = read_only, .verify = no_verify },

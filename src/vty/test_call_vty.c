@@ -39,7 +39,7 @@ static const char *local_ip_for(const struct osmo_sockaddr *remote)
 	return talloc_strdup(OTC_SELECT, ip);
 }
 
-static bool to_gsm(struct vty *vty, struct test_call *tc)
+static bool to_gsm(struct test_call *tc)
 {
 	struct mgw *mgw = mgw_pool_next(vty_gw->mgws, NULL);
 	struct osmo_sockaddr remote = {};
@@ -58,12 +58,12 @@ static bool to_gsm(struct vty *vty, struct test_call *tc)
 	return true;
 }
 
-static bool to_peer(struct vty *vty, struct test_call *tc, const char *name)
+static bool to_peer(struct test_call *tc, const char *name, const char **why)
 {
 	const struct sip_peer *peer = sip_peer_find(vty_gw->ua, name);
 
 	if (!peer) {
-		vty_out(vty, "%% There is no SIP peer '%s'%s", name, VTY_NEWLINE);
+		*why = talloc_asprintf(OTC_SELECT, "There is no SIP peer '%s'", name);
 		return false;
 	}
 	tc->kind = vty_gw->sip_kind;
@@ -74,60 +74,72 @@ static bool to_peer(struct vty *vty, struct test_call *tc, const char *name)
 }
 
 /* "sip:600@pbx": the user at a configured peer; digits alone: a phone */
-static bool read_destination(struct vty *vty, struct test_call *tc, const char *to)
+static bool read_destination(struct test_call *tc, const char *to, const char **why)
 {
 	const char *at = strchr(to, '@');
 	char *user;
 
 	if (strncmp(to, "sip:", 4) != 0) {
 		tc->to = to;
-		return to_gsm(vty, tc);
+		return to_gsm(tc);
 	}
 	if (!at || at == to + 4) {
-		vty_out(vty, "%% Not a destination: '%s'; expected sip:USER@PEER, or the number of a phone%s", to,
-			VTY_NEWLINE);
+		*why = talloc_asprintf(OTC_SELECT,
+				       "Not a destination: '%s'; expected sip:USER@PEER or a phone's number", to);
 		return false;
 	}
 	user = talloc_strndup(OTC_SELECT, to + 4, at - to - 4);
 	tc->to = user;
-	return to_peer(vty, tc, at + 1);
+	return to_peer(tc, at + 1, why);
 }
 
-static char *read_file(struct vty *vty, const char *path)
+static char *read_file(const char *path, const char **why)
 {
 	char *text = talloc_zero_size(OTC_SELECT, MAX_SDP + 1);
 	FILE *f = fopen(path, "re");
 	size_t len;
 
 	if (!f) {
-		vty_out(vty, "%% Cannot read %s: %s%s", path, strerror(errno), VTY_NEWLINE);
+		*why = talloc_asprintf(OTC_SELECT, "Cannot read %s: %s", path, strerror(errno));
 		return NULL;
 	}
 	len = fread(text, 1, MAX_SDP + 1, f);
 	fclose(f);
 	if (len > MAX_SDP || !len) {
-		vty_out(vty, "%% %s is %s%s", path, len ? "too long" : "empty", VTY_NEWLINE);
+		*why = talloc_asprintf(OTC_SELECT, "%s is %s", path, len ? "too long" : "empty");
 		return NULL;
 	}
 	return text;
 }
 
-static int originate(struct vty *vty, const char *from, const char *to, const char *sdp_path, unsigned int talk_s)
+/*! Make a call, see the manual for what \a to may be; \a sdp_path NULL: audio of ours. Its id, or 0 with \a why, which
+ * lives as long as OTC_SELECT. */
+uint32_t test_call_make(const char *from, const char *to, const char *sdp_path, unsigned int talk_s, const char **why)
 {
 	struct test_call tc = { .from = from, .talk_s = talk_s };
-	struct cause why = {};
+	struct cause cause = {};
 	uint32_t id;
 
-	if (!read_destination(vty, &tc, to))
-		return CMD_WARNING;
+	if (!read_destination(&tc, to, why))
+		return 0;
 	if (sdp_path) {
-		tc.sdp = read_file(vty, sdp_path);
+		tc.sdp = read_file(sdp_path, why);
 		if (!tc.sdp)
-			return CMD_WARNING;
+			return 0;
 	}
-	id = test_leg_originate(vty_gw->test_kind, &tc, &why);
+	id = test_leg_originate(vty_gw->test_kind, &tc, &cause);
+	if (!id)
+		*why = talloc_strdup(OTC_SELECT, cause.text);
+	return id;
+}
+
+static int originate(struct vty *vty, const char *from, const char *to, const char *sdp_path, unsigned int talk_s)
+{
+	const char *why = "";
+	uint32_t id = test_call_make(from, to, sdp_path, talk_s, &why);
+
 	if (!id) {
-		vty_out(vty, "%% %s%s", why.text, VTY_NEWLINE);
+		vty_out(vty, "%% %s%s", why, VTY_NEWLINE);
 		return CMD_WARNING;
 	}
 	vty_out(vty, "call %" PRIu32 "; 'show calls test' says what becomes of it%s", id, VTY_NEWLINE);
@@ -201,60 +213,52 @@ DEFUN(show_test_calls, show_test_calls_cmd, "show calls test", SHOW_STR "Calls\n
 
 /* ---- ending one ---- */
 
-static struct call *find_call(struct vty *vty, const char *id)
-{
-	struct call *call = call_find(vty_gw->calls, strtoul(id, NULL, 10));
-
-	if (!call)
-		vty_out(vty, "%% There is no call %s%s", id, VTY_NEWLINE);
-	return call;
-}
-
 static const struct cause by_operator = { .value = CAUSE_NORMAL,
 					  .location = CAUSE_LOC_PRN_LOCAL,
 					  .text = "ended by the operator" };
+
+/*! End a call as \a how says: "cancel", "hangup" or "terminate". NULL, or why not. */
+const char *test_call_end(struct call *call, const char *how)
+{
+	if (!strcmp(how, "cancel") && call->answered)
+		return talloc_asprintf(OTC_SELECT, "Call %" PRIu32 " is answered: 'hangup' ends it", call->id);
+	if (!strcmp(how, "hangup") && !call->answered)
+		return talloc_asprintf(OTC_SELECT, "Call %" PRIu32 " is not answered: 'cancel' ends it", call->id);
+	if (!strcmp(how, "terminate"))
+		call_terminate(call, &by_operator);
+	else
+		call_release(call, &by_operator);
+	return NULL;
+}
+
+static int end_call(struct vty *vty, const char *id, const char *how)
+{
+	struct call *call = call_find(vty_gw->calls, strtoul(id, NULL, 10));
+	const char *why = call ? test_call_end(call, how) : talloc_asprintf(OTC_SELECT, "There is no call %s", id);
+
+	if (why)
+		vty_out(vty, "%% %s%s", why, VTY_NEWLINE);
+	return why ? CMD_WARNING : CMD_SUCCESS;
+}
 
 #define ONE_CALL_STR CALL_STR "Number of the call\n"
 
 DEFUN(call_cancel, call_cancel_cmd, "call <1-4294967295> cancel",
       ONE_CALL_STR "Give it up before it is answered (CANCEL to a peer)\n")
 {
-	struct call *call = find_call(vty, argv[0]);
-
-	if (!call)
-		return CMD_WARNING;
-	if (call->answered) {
-		vty_out(vty, "%% Call %s is answered: 'hangup' ends it%s", argv[0], VTY_NEWLINE);
-		return CMD_WARNING;
-	}
-	call_release(call, &by_operator);
-	return CMD_SUCCESS;
+	return end_call(vty, argv[0], "cancel");
 }
 
 DEFUN(call_hangup, call_hangup_cmd, "call <1-4294967295> hangup",
       ONE_CALL_STR "Hang up a call that is answered (BYE to a peer)\n")
 {
-	struct call *call = find_call(vty, argv[0]);
-
-	if (!call)
-		return CMD_WARNING;
-	if (!call->answered) {
-		vty_out(vty, "%% Call %s is not answered: 'cancel' ends it%s", argv[0], VTY_NEWLINE);
-		return CMD_WARNING;
-	}
-	call_release(call, &by_operator);
-	return CMD_SUCCESS;
+	return end_call(vty, argv[0], "hangup");
 }
 
 DEFUN(call_term, call_term_cmd, "call <1-4294967295> terminate",
       ONE_CALL_STR "End it at once, in whatever state it is, without waiting for what its peers say\n")
 {
-	struct call *call = find_call(vty, argv[0]);
-
-	if (!call)
-		return CMD_WARNING;
-	call_terminate(call, &by_operator);
-	return CMD_SUCCESS;
+	return end_call(vty, argv[0], "terminate");
 }
 
 void test_call_vty_init(void)

@@ -49,6 +49,10 @@ int vty_read_config(FILE *file, unsigned int *line, char *why, size_t len);
 int vty_try_to_bind(const char *addr, uint16_t port);
 void test_call_vty_init(void);
 
+struct call;
+uint32_t test_call_make(const char *from, const char *to, const char *sdp_path, unsigned int talk_s, const char **why);
+const char *test_call_end(struct call *call, const char *how);
+
 struct sip_peer;
 
 /* A part of what there is to set about a SIP peer, in node sip-peer: each in a file of its own, listed in sip_peer_vty.c. */

@@ -352,6 +352,8 @@ def ctrl_variables(b):
 	expect(len(variables) >= 15, "variables of the manual: %s" % variables)
 	for name, how in variables:
 		name = name.replace("peer.NAME", "peer.pbx").replace("mgw.NAME", "mgw.default").replace("PART", "mncc").replace("ID", "1")
+		if name == "originate": # makes a call: ctrl_originate
+			continue
 		for verb in how.split(", "):
 			try:
 				if verb == "get":

@@ -7,7 +7,8 @@ import re
 
 import sipp
 from common import expect_totals, finish, test, totals
-from harness import PEER_IP, expect, wait_for
+from ctrl_client import Ctrl, CtrlError
+from harness import PEER_IP, VTY_IP, expect, wait_for
 
 
 def by_hand(b):
@@ -88,4 +89,36 @@ def originate_sdp(b):
 	with open(b.path("msg"), encoding="ascii") as f:
 		expect("s=by hand" in f.read(), "another session description was offered")
 	expect("No such file" in b.vty("enable", "call originate from 1 to sip:2@pbx sdp /nonexistent"), "no such file")
+	finish(b, mgw=False)
+
+
+@test
+def ctrl_originate(b):
+	"""The same by CTRL: a call is made, cancelled, made, hung up, made, terminated; what cannot be is refused."""
+	pbx = b.sipp("pbx", sipp.RINGS_UNTIL_CANCEL, "-m", 1)
+	b.gateway(extra="ctrl\n bind %s\n" % VTY_IP)
+	c = Ctrl(VTY_IP)
+	expect(c.set("originate", "1,sip:2@pbx") == "1", "number of the call")
+	wait_for(lambda: "ringing" in by_hand(b), "it rings")
+	for name, value in (("call.1.hangup", "1"), ("originate", "1"), ("originate", "1,sip:2@nobody"), ("call.9.cancel", "1")):
+		try:
+			answer = c.set(name, value)
+		except CtrlError:
+			continue
+		raise AssertionError("%s is answered by %s" % (name, answer))
+	c.set("call.1.cancel", "1")
+	expect(pbx.wait(20) == 0, "no CANCEL at the PBX")
+	b.wait_no_calls()
+	b.sipp("pbx2", sipp.ANSWERS)
+	c.set("originate", "1,sip:2@pbx")
+	wait_for(lambda: "talking" in by_hand(b), "answered")
+	c.set("call.2.hangup", "1")
+	b.wait_no_calls()
+	c.set("originate", "1,sip:2@pbx,1")
+	wait_for(lambda: "ok" in by_hand(b).splitlines()[0], "it ends by itself")
+	c.set("originate", "1,sip:2@pbx")
+	wait_for(lambda: "talking" in by_hand(b), "answered")
+	c.set("call.4.terminate", "1")
+	expect(c.get("calls") == "0", "the call is still there")
+	c.close()
 	finish(b, mgw=False)

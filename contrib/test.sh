@@ -94,7 +94,7 @@ step "make distcheck" make -s -C "$work/release" distcheck DISTCHECK_CONFIGURE_F
 step "Debian package" "$src/contrib/debian-test.sh" "$(echo "$work"/release/osmo-sipgw-*.tar.xz)" "$work/debian"
 
 say "fuzz targets, ${FUZZ_SECONDS:-60} s each"
-if step "clang, libFuzzer" configured fuzz --enable-fuzz --enable-sanitize CC=clang; then
+if step "clang, libFuzzer" configured fuzz --enable-fuzz --enable-sanitize --enable-werror CC=clang; then
 	for target in sip stream dialog digest sdp mgcp mncc; do
 		step "fuzz $target" make -s -C "$work/fuzz/tests/fuzz" fuzz FUZZ_TARGETS="$target" FUZZ_SECONDS="${FUZZ_SECONDS:-60}"
 	done

@@ -386,6 +386,8 @@ static int name_addr_params(struct sip_arena *arena, struct sip_name_addr *na, s
 	if (find_outside_quotes(params, ',') != (ssize_t)params.len)
 		return -EINVAL; /* a list, where one value is allowed */
 	while ((rc = sip_param_next(&params, &name, &value)) > 0) {
+		if (value.s && !value.len)
+			return -EINVAL; /* "name=": whoever copies it into a response with a tag behind makes it worse */
 		if (!sip_str_is(name, "tag"))
 			continue;
 		/* a tag without value crashes others; two of them let two parties see two dialogs */

@@ -168,7 +168,7 @@ static void learn_from(const char *msg)
 	}
 }
 
-static int fake_send(struct sip_transport *tp, const struct osmo_sockaddr *remote, const void *data, size_t len)
+static int fake_send(const struct sip_flow *to, const void *data, size_t len)
 {
 	char *msg = sent[n_sent++ % N_SENT];
 

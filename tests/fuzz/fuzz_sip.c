@@ -22,7 +22,7 @@ static void *ctx;
 static struct sip_trxs *trxs;
 static char out[3 * 65536];
 
-static int fake_send(struct sip_transport *tp, const struct osmo_sockaddr *remote, const void *data, size_t len)
+static int fake_send(const struct sip_flow *to, const void *data, size_t len)
 {
 	return 0;
 }

@@ -95,6 +95,7 @@ static const struct {
 	{ "From with an empty tag", REQ VIA "From: <sip:a@b>;tag=\r\n" TO CID CSEQ LEN0 END },
 	{ "From with two tags", REQ VIA "From: <sip:a@b>;tag=1;tag=2\r\n" TO CID CSEQ LEN0 END },
 	{ "To with a tag without value", REQ VIA FROM "To: <sip:a@b>;tag\r\n" CID CSEQ LEN0 END },
+	{ "To with a parameter without value", REQ VIA FROM "To: <sip:a@b>;x=;y\r\n" CID CSEQ LEN0 END },
 	{ "From without a tag (RFC 2543)", REQ VIA "From: <sip:a@b>\r\n" TO CID CSEQ LEN0 END },
 	{ "From without anything", REQ VIA "From: \r\n" TO CID CSEQ LEN0 END },
 	{ "From with an open quote", REQ VIA "From: \"a <sip:a@b>;tag=1\r\n" TO CID CSEQ LEN0 END },

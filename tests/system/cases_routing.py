@@ -220,6 +220,23 @@ call
 	finish(b, mgw=False)
 
 
+@test
+def emergency_nobody_there(b):
+	"""An emergency call whose targets are all dead: it ends in seconds with a cause, both were tried, nothing is left."""
+	b.gateway(media="direct", extra=PEERS + """route sos
+ match emergency
+ target peer pbx
+ target peer second
+timer sip X11 3000
+timer sip X25 1000
+""")
+	t = totals(b, b.msc("--mo", 1, "--emergency", "--called", ""))
+	expect_totals(t, answered=0, failed=1)
+	expect("0" not in t["causes"], "cause 0: %s" % t)
+	expect("call" in b.vty("show calls failed") and "emergency" in b.vty("show calls failed"), "it is not kept as failed")
+	finish(b, mgw=False)
+
+
 def phone_to_phone(b, media, mgw):
 	if mgw:
 		b.mgw()

@@ -326,9 +326,9 @@ class Linphone:
 		rc = os.path.join(home, "rc")
 		with open(rc, "w") as f:
 			f.write("[sip]\nauto_net_state_mon=0\nsip_port=%d\nsip_tcp_port=0\nsip_tls_port=0\ndefault_proxy=-1\nguess_hostname=0\nbind_address=%s\ncontact=sip:5552222@%s:%d\n"
-				"inc_timeout=30\nuse_ipv6=0\nregister_only_when_network_is_up=0\n[rtp]\naudio_rtp_port=31000\n[net]\nbind_address=%s\n"
+				"inc_timeout=30\nuse_ipv6=0\nregister_only_when_network_is_up=0\n[rtp]\naudio_rtp_port=31000\nbind_address=%s\n[net]\nbind_address=%s\n"
 				"[sound]\nec=0\n[video]\nenabled=0\ncapture=0\ndisplay=0\n"
-				"[audio_codec_0]\nmime=GSM\nrate=8000\nchannels=1\nenabled=1\n" % (self.PORT, self.IP, self.IP, self.PORT, self.IP))
+				"[audio_codec_0]\nmime=GSM\nrate=8000\nchannels=1\nenabled=1\n" % (self.PORT, self.IP, self.IP, self.PORT, self.IP, self.IP))
 		self.rec = os.path.join(home, "heard.wav")
 		self.log = bench.path("linphonec.out")
 		env = dict(os.environ, HOME=home)

@@ -48,6 +48,7 @@ enum msc_offset {
 	/* within a number; within a cause */
 	MSC_O_NUM_TYPE = 0,
 	MSC_O_NUM_PLAN = 4,
+	MSC_O_NUM_PRESENT = 8,
 	MSC_O_NUM_DIGITS = 16,
 	MSC_O_CAUSE_CODING = 4,
 	MSC_O_CAUSE_VALUE = 16,

@@ -1,4 +1,4 @@
-"""Who may call: strangers get nothing, peers within their limits; and who is named to whom.
+"""Who may call: strangers get nothing, peers within their limits.
 
 SPDX-License-Identifier: AGPL-3.0-or-later
 Copyright (C) 2026 the osmo-sipgw authors
@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import sipp
-from common import GW, expect_audio, expect_totals, finish, mt_call, open_error, test, totals
+from common import GW, expect_totals, finish, open_error, test, totals
 from harness import GW_IP, PEER_IP, SRC, Failed, Process, expect, wait_for, write_tone
 
 STRANGER_IP = "127.0.0.66"
@@ -225,91 +225,6 @@ def door_max_rate(b):
 	expect_totals(t, answered=1, failed=4, cause_42=4)
 	t = totals(b, b.msc("--mo", 5, "--rate", 50, "--hold", 1, "--emergency", name="emergency"))
 	expect_totals(t, answered=5, failed=0)
-	finish(b)
-
-
-# ---- identities
-
-def hears(b, checks, *args, extra="", answer=""):
-	"""A phone calls; the INVITE at the PBX has, or has not, these headers: {name: regexp or None}."""
-	b.mgw()
-	path = b.path("pbx.log")
-	pbx = b.sipp("pbx", [sipp.recv("INVITE"), sipp.reply(180, extra=answer), sipp.reply(200, body=sipp.sdp(), extra=answer), sipp.recv("ACK", rtd="true"),
-			     sipp.recv("BYE"), sipp.reply_in_dialog(), sipp.linger()],
-		     "-trace_msg", "-message_file", path)
-	b.gateway(extra="sip-peer pbx\n" + extra)
-	t = totals(b, b.msc("--mo", 1, "--hold", 1, *args))
-	expect_totals(t, answered=1)
-	with open(path, errors="replace") as f:
-		invite = re.search(r"^INVITE .*?\n\s*\n", f.read().replace("\r", ""), re.M | re.S).group(0)
-	for name, rx in checks.items():
-		m = re.search(r"^%s:\s*(.*)$" % re.escape(name), invite, re.M)
-		if rx is None:
-			expect(not m, "%s in the INVITE:\n%s" % (name, invite))
-		else:
-			expect(m and re.search(rx, m.group(1)), "%s is not %s:\n%s" % (name, rx, invite))
-	finish(b)
-
-
-ANONYMOUS = r'^"Anonymous" <sip:anonymous@anonymous\.invalid>'
-
-
-@test
-def identity_clir(b):
-	"""A phone that withholds its number: an untrusted PBX hears nothing of it."""
-	hears(b, {"From": ANONYMOUS, "Privacy": "^id$", "P-Asserted-Identity": None, "Contact": r"^<sip:[^@]*>", "P-Access-Network-Info": None}, "--clir")
-
-
-@test
-def identity_clir_trusted(b):
-	"""The same to a trusted PBX: From is anonymous, P-Asserted-Identity has the number, Privacy says what to do with it."""
-	hears(b, {"From": ANONYMOUS, "Privacy": "^id$", "P-Asserted-Identity": r"<sip:1001@.*;user=phone>"}, "--clir", extra=" trusted\n")
-
-
-@test
-def identity_shown(b):
-	"""A phone that shows its number: in From for everybody, in Remote-Party-ID for a trusted PBX that wants it so."""
-	hears(b, {"From": r"<sip:1001@", "Privacy": None, "P-Asserted-Identity": None, "Remote-Party-ID": r"<sip:1001@.*party=calling;screen=yes;privacy=off"},
-	      extra=" trusted\n identity rpid\n")
-
-
-@test
-def identity_emergency(b):
-	"""An emergency call to a PBX that wants a URN: urn:service:sos with Priority."""
-	hears(b, {"To": r"^<urn:service:sos>", "Priority": "^emergency$"}, "--emergency", extra=" emergency urn\n")
-
-
-@test
-def identity_connected(b):
-	"""Who answered, as a trusted PBX says, reaches the MSC; an untrusted one says nothing."""
-	for trusted in (True, False):
-		b.mgw() if trusted else None
-		pbx = b.sipp("pbx", [sipp.recv("INVITE"), sipp.reply(200, body=sipp.sdp(), extra="P-Asserted-Identity: <sip:+4930777@pbx>\n"),
-				     sipp.recv("ACK", rtd="true"), sipp.recv("BYE"), sipp.reply_in_dialog()], "-m", 1)
-		b.gateway(extra="sip-peer pbx\n trusted\n" if trusted else "")
-		player = b.msc("--mo", 1, "--hold", 1, "--story", name="msc-%s" % trusted)
-		expect_totals(totals(b, player), answered=1)
-		expect(pbx.wait(20) == 0, "the call went wrong at the PBX:\n" + open_error(b, "pbx"))
-		expect(("4930777" in player.output()) == trusted, "the connected number: " + player.output()[-1500:])
-		finish(b)
-
-
-@test
-def identity_agent(b):
-	"""What we say we are, and where, is the operator's choice."""
-	hears(b, {"User-Agent": "^Town GSM$", "Contact": r"<sip:gw\.example\.org:5099>"}, extra=" advertise gw.example.org 5099\nsip\n user-agent Town GSM\n")
-
-
-@test
-def identity_incoming(b):
-	"""What a trusted PBX asserts comes before From, an anonymous caller stays so, an untrusted one asserts nothing."""
-	pai = "P-Asserted-Identity: <sip:+49301234@pbx>\n"
-	b.mgw()
-	b.gateway(extra="sip-peer pbx\n trusted\n", log_level="debug")
-	call = [sipp.invite(body=sipp.sdp(), extra=pai), sipp.recv(100, optional=True), sipp.recv(180, optional=True), sipp.recv(200),
-		sipp.request("ACK", 1, retrans=False), sipp.pause(500), sipp.request("BYE", 2), sipp.recv(200)]
-	mt_call(b, call, "answer")
-	expect("from '+49301234'" in b.gw.output(), "the asserted identity is not the caller")
 	finish(b)
 
 

@@ -56,10 +56,10 @@ def open_error(b, name):
 		return f.read()[-1500:]
 
 
-def mt_call(b, steps, behaviour, n=1, hangup=None, called="1001", to=GW, **kw):
-	"""The PBX calls a phone that behaves so; returns the player's totals and sipp's exit code."""
+def mt_call(b, steps, behaviour, n=1, hangup=None, called="1001", to=GW, msc=(), **kw):
+	"""The PBX calls a phone that behaves so, the player having these options, too; returns the player's totals."""
 	args = ["--mt", n, "--mt-behaviour", behaviour] + (["--hangup-after", hangup] if hangup is not None else [])
-	player = b.msc(*args, "--rtp")
+	player = b.msc(*args, "--rtp", *msc)
 	b.wait_mncc_up()
 	pbx = b.sipp("pbx", steps, "-m", n, "-s", called, remote=to, **kw)
 	rc = pbx.wait(60)

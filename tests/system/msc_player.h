@@ -65,11 +65,11 @@ struct codec {
 };
 
 struct opts {
-	const char *socket, *rtp_ip, *called, *calling, *imsi, *dtmf, *report;
+	const char *socket, *rtp_ip, *called, *calling, *redirecting, *connected, *imsi, *dtmf, *report;
 	uint16_t rtp_port;
 	bool one_phone; /* a second call finds the phone of the first one */
 	int64_t handover_ms;
-	bool rtp, events, in_band, story, hold_retrieve, emergency, clir, new_msc, quiet;
+	bool rtp, events, in_band, story, hold_retrieve, emergency, clir, colr, new_msc, quiet;
 	const struct codec *codec;
 	uint32_t called_type;
 	unsigned int mo, mt, open;

@@ -320,6 +320,8 @@ void call_place(bool stays_open)
 		msc_put_number(call_tx_buf, MSC_O_CALLED, MSC_F_CALLED, opts.called, opts.called_type, 1);
 	if (*opts.calling)
 		msc_put_number(call_tx_buf, MSC_O_CALLING, MSC_F_CALLING, opts.calling, 0, 0);
+	if (opts.redirecting)
+		msc_put_number(call_tx_buf, MSC_O_REDIRECTING, MSC_F_REDIRECTING, opts.redirecting, 0, 0);
 	msc_put(call_tx_buf, opts.clir ? MSC_O_CLIR_INV : MSC_O_CLIR_SUP, 1);
 	memcpy(call_tx_buf + MSC_O_IMSI, opts.imsi, strnlen(opts.imsi, 15));
 	call_put_sdp(call, MSC_O_SDP, true);

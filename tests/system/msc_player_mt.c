@@ -66,7 +66,9 @@ void mt_phone_answers(void *arg)
 	call_answered(call);
 	call_set_state(call, ST_CONNECT_REQUEST);
 	msc_begin(call_tx_buf, MSC_SETUP_CNF, call->callref);
-	msc_put_number(call_tx_buf, MSC_O_CONNECTED, MSC_F_CONNECTED, call->rule.number, 0, 0);
+	msc_put_number(call_tx_buf, MSC_O_CONNECTED, MSC_F_CONNECTED,
+		       opts.connected ? opts.connected : call->rule.number, 0, 0);
+	msc_put(call_tx_buf, MSC_O_CONNECTED + MSC_O_NUM_PRESENT, opts.colr);
 	memcpy(call_tx_buf + MSC_O_IMSI, opts.imsi, strnlen(opts.imsi, 15));
 	call_put_sdp(call, MSC_O_SDP, !call->assigned);
 	call_tx(call);

@@ -58,16 +58,32 @@ static void story_rtp(const uint8_t *msg)
 	printf(" payload_type=%u", msc_get(msg, MSC_O_RTP_PT));
 }
 
+static const struct {
+	const char *name;
+	enum msc_field field;
+	enum msc_offset off;
+} numbers[] = {
+	{ "called", MSC_F_CALLED, MSC_O_CALLED },
+	{ "calling", MSC_F_CALLING, MSC_O_CALLING },
+	{ "redirecting", MSC_F_REDIRECTING, MSC_O_REDIRECTING },
+	{ "connected", MSC_F_CONNECTED, MSC_O_CONNECTED },
+};
+
+static void story_number(const uint8_t *number, const char *name)
+{
+	printf(" %s='%.32s'", name, number + MSC_O_NUM_DIGITS);
+	if (msc_get(number, MSC_O_NUM_PRESENT) == 1)
+		printf("(withheld)");
+}
+
 static void story_signal(const uint8_t *msg)
 {
 	uint32_t fields = msc_get(msg, MSC_O_FIELDS);
 
-	if (fields & MSC_F_CALLED)
-		printf(" called='%.32s'", msg + MSC_O_CALLED + MSC_O_NUM_DIGITS);
-	if (fields & MSC_F_CALLING)
-		printf(" calling='%.32s'", msg + MSC_O_CALLING + MSC_O_NUM_DIGITS);
-	if (fields & MSC_F_CONNECTED)
-		printf(" connected='%.32s'", msg + MSC_O_CONNECTED + MSC_O_NUM_DIGITS);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (fields & numbers[i].field)
+			story_number(msg + numbers[i].off, numbers[i].name);
+	}
 	if (fields & MSC_F_CAUSE)
 		printf(" cause=%u(location %u)", msc_get(msg, MSC_O_CAUSE + MSC_O_CAUSE_VALUE),
 		       msc_get(msg, MSC_O_CAUSE));

@@ -8,6 +8,7 @@ import re
 import resource
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -292,3 +293,59 @@ def tcp_many_connections(b):
 	wait_for(lambda: "No connections" in b.vty("show sip connections"), "all are gone")
 	finish(b)
 	return "%d accepted, %d log lines" % (accepted, lines)
+
+
+# ---- in by name
+
+def asked_by_tls(ip, ca, cert, wait=10):
+	"""OPTIONS over TLS from an address that is no peer's, with that certificate: what comes back; b"" if we are refused, None if nothing comes."""
+	ctx = ssl.create_default_context(cafile=ca.file)
+	ctx.check_hostname = False
+	if cert:
+		ctx.load_cert_chain(*cert)
+	try:
+		with ctx.wrap_socket(connect(ip, 5061)) as s:
+			s.sendall(options("from" + ip))
+			s.settimeout(wait)
+			return s.recv(4096)
+	except TimeoutError:
+		return None
+	except OSError:
+		return b""
+
+
+@test
+def tls_door(b):
+	"""A peer is who its certificate says, wherever it connects from; with another name it is a stranger, without a good one nobody at all."""
+	ca, other = Ca(b), Ca(b, "other")
+	b.gateway(peer=("127.0.0.199", 5061), extra=tls_config(ca, ca.cert("gw", "DNS:gw.example"), " tls verify-client\n"))
+	answer = asked_by_tls("127.0.0.66", ca, ca.cert("good", "DNS:proxy.example"))
+	expect((answer or b"").startswith(b"SIP/2.0 200"), "the peer is not let in by its name")
+	expect(asked_by_tls("127.0.0.67", ca, ca.cert("bad", "DNS:proxy.example.org"), 2) is None, "a stranger got an answer")
+	expect("stranger 127.0.0.67:" in b.gw.output(), "the stranger is not in the log")
+	for ip, cert in (("127.0.0.68", None), ("127.0.0.69", other.cert("forged", "DNS:proxy.example"))):
+		failed = counter(b, "tls:failed")
+		expect(asked_by_tls(ip, ca, cert) == b"", "%s got in" % ip)
+		wait_for(lambda: counter(b, "tls:failed") == failed + 1, "the refusal is counted")
+	finish(b, mgw=False)
+
+
+@test
+def tls_door_kamailio(b):
+	"""A proxy at an address that is not configured brings calls by its certificate's name; with another name it does not."""
+	ca = Ca(b)
+	gw = tls_config(ca, ca.cert("gw", "DNS:gw.example"), " tls verify-client\n")
+	b.mgw()
+	proxy = b.kamailio(transport="tls", tls=ca.cert("proxy", "DNS:proxy.example") + (ca.file,))
+	b.gateway(peer=("127.0.0.199", 5061), extra=gw)
+	t = mt_call(b, sipp.CALLS, "answer", to=(PROXY_IP, 5060))
+	expect_totals(t, answered=1, unexpected=0)
+	proxy.end()
+	b.kamailio(transport="tls", tls=ca.cert("proxy", "DNS:somebody.example") + (ca.file,))
+	player = b.msc("--mt", 1, "--timeout", 60)
+	b.wait_mncc_up()
+	b.sipp("stranger", sipp.CALLS, "-m", 1, "-s", "1001", remote=(PROXY_IP, 5060))
+	wait_for(lambda: "stranger %s:" % PROXY_IP in b.gw.output(), "it is turned away")
+	expect(b.calls_up() == 0, "a stranger made a call")
+	player.end()
+	finish(b)

@@ -33,14 +33,14 @@ class Ca:
 		p = subprocess.run(("openssl",) + args, stdin=subprocess.DEVNULL, capture_output=True, text=True)
 		expect(p.returncode == 0, "openssl: " + p.stderr[-500:])
 
-	def cert(self, name, san):
+	def cert(self, name, san, days=2):
 		"""(certificate, key) for subjectAltName `san'."""
 		cert, key, req, ext = (self.b.path(name + s) for s in (".pem", ".key", ".req", ".ext"))
 		with open(ext, "w") as f:
 			f.write("subjectAltName=" + san + "\n")
 		self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=" + name, "-keyout", key,
 			      "-out", req)
-		self._openssl("x509", "-req", "-in", req, "-CA", self.file, "-CAkey", self.b.path(self.name + ".key"), "-CAcreateserial", "-days", "2",
+		self._openssl("x509", "-req", "-in", req, "-CA", self.file, "-CAkey", self.b.path(self.name + ".key"), "-CAcreateserial", "-days", str(days),
 			      "-extfile", ext, "-out", cert)
 		return cert, key
 

@@ -12,7 +12,7 @@
 #include <osmocom/core/talloc.h>
 
 #include <osmocom/sipgw/call/call.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
+#include <osmocom/sipgw/ua/sip_ua.h>
 #include <osmocom/sipgw/sipgw.h>
 
 struct check {

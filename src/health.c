@@ -20,7 +20,7 @@
 #include <osmocom/sipgw/call/call.h>
 #include <osmocom/sipgw/call/call_observer.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
+#include <osmocom/sipgw/ua/sip_ua.h>
 #include <osmocom/sipgw/sipgw.h>
 
 #define LOOK_MS	     2000

@@ -25,8 +25,8 @@
 #include <osmocom/sipgw/mncc/mncc_link.h>
 #include <osmocom/sipgw/mncc/mncc_proto.h>
 #include <osmocom/sipgw/obs/cdr.h>
-#include <osmocom/sipgw/sip/sip_reg.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
+#include <osmocom/sipgw/ua/sip_reg.h>
+#include <osmocom/sipgw/ua/sip_ua.h>
 #include <osmocom/sipgw/sipgw.h>
 
 #define LONG_QUEUE     1000 /* messages */

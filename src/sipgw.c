@@ -28,11 +28,11 @@
 #include <osmocom/sipgw/obs/metrics.h>
 #include <osmocom/sipgw/obs/trace.h>
 #include <osmocom/sipgw/sip/sip_msg.h>
-#include <osmocom/sipgw/sip/sip_reg.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
+#include <osmocom/sipgw/ua/sip_reg.h>
+#include <osmocom/sipgw/ua/sip_ua.h>
 
 /* How often a stop looks whether everything has come to its end. */
-#define STOP_POLL_MS 20
+#define STOP_POLL_MS  20
 #define DRAIN_POLL_MS 200
 
 static bool on_setup_ind(struct mncc_link *link, const struct mncc_msg *msg, void *data)

@@ -11,8 +11,8 @@
 #include <osmocom/sipgw/base/log_limit.h>
 #include <osmocom/sipgw/call/leg.h>
 #include <osmocom/sipgw/leg/sip_leg.h>
-#include <osmocom/sipgw/sip/sip_peer.h>
-#include <osmocom/sipgw/sip/sip_session.h>
+#include <osmocom/sipgw/ua/sip_peer.h>
+#include <osmocom/sipgw/ua/sip_session.h>
 
 struct sip_leg {
 	struct leg leg;

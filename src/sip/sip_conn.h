@@ -14,7 +14,7 @@
 
 #include <osmocom/sipgw/base/log_limit.h>
 #include <osmocom/sipgw/sip/sip_transport.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
+#include <osmocom/sipgw/sip/sip_ctr.h>
 
 #include "sip_stream.h"
 
@@ -118,7 +118,7 @@ struct sip_transports {
 	DECLARE_HASHTABLE(by_source, 8);
 };
 
-void sip_transports_count(const struct sip_transports *all, enum sip_ua_ctr ctr);
+void sip_transports_count(const struct sip_transports *all, enum sip_ctr ctr);
 
 #define LOG_CONN(conn, level, fmt, args...) \
 	LOGP(DSIPTRX, level, "%s connection %s %s: " fmt, (conn)->tp->ops->name, (conn)->source ? "from" : "to", \

@@ -10,9 +10,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "sip_digest.h"
+#include <osmocom/sipgw/sip/sip_digest.h>
+
+#include "sip_text.h"
 
 const struct value_string sip_digest_alg_names[] = {
 	{ SIP_DIGEST_MD5, "MD5" }, { SIP_DIGEST_SHA256, "SHA-256" }, { SIP_DIGEST_SHA512_256, "SHA-512-256" }, {}
@@ -362,4 +365,9 @@ int sip_digest_write(char *buf, size_t len, const struct sip_digest *d)
 		return -EMSGSIZE;
 	buf[w.len] = '\0';
 	return w.len;
+}
+
+bool sip_digest_equal(const char *a, const char *b, size_t len)
+{
+	return CRYPTO_memcmp(a, b, len) == 0;
 }

@@ -16,7 +16,7 @@
 #include <osmocom/core/bit32gen.h>
 #include <osmocom/core/utils.h>
 
-#include "sip_resolve.h"
+#include "sip_dns.h"
 
 #define HEADER_LEN  12 /* RFC 1035 4.1.1 */
 #define RR_HEAD_LEN 10 /* type, class, TTL, RDLENGTH */

@@ -69,15 +69,22 @@ static bool find_record_route(const struct sip_msg *msg, unsigned int idx, struc
 	return false;
 }
 
-int sip_msg_record_route(const struct sip_msg *msg, unsigned int idx, struct sip_uri *uri, char *text, size_t text_len)
+int sip_msg_name_addr(const struct sip_msg *msg, struct sip_name_addr *na, struct sip_str value)
 {
 	struct sip_msg_block *b = (struct sip_msg_block *)msg; /* only its memory for strings grows */
-	struct sip_name_addr na = {};
+
+	*na = (struct sip_name_addr){};
+	return sip_name_addr_parse(&b->arena, na, value);
+}
+
+int sip_msg_record_route(const struct sip_msg *msg, unsigned int idx, struct sip_uri *uri, char *text, size_t text_len)
+{
+	struct sip_name_addr na;
 	struct sip_str value;
 
 	if (!find_record_route(msg, idx, &value))
 		return -ENOENT;
-	if (sip_name_addr_parse(&b->arena, &na, value))
+	if (sip_msg_name_addr(msg, &na, value))
 		return -EINVAL;
 	if (uri)
 		*uri = na.uri;

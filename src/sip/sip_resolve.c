@@ -22,8 +22,9 @@
 
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/timers.h>
+#include <osmocom/sipgw/sip/sip_resolve.h>
 
-#include "sip_resolve.h"
+#include "sip_dns.h"
 
 #define QUERY_TIMEOUT_MS  2000 /* of the first try; c-ares doubles it */
 #define QUERY_TRIES	  3

@@ -61,7 +61,7 @@ int sip_transport_id_by_name(const char *param)
 	return -1;
 }
 
-void sip_transports_count(const struct sip_transports *all, enum sip_ua_ctr ctr)
+void sip_transports_count(const struct sip_transports *all, enum sip_ctr ctr)
 {
 	if (all && all->ctrs)
 		rate_ctr_inc2(all->ctrs, ctr);

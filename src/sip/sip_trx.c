@@ -43,7 +43,7 @@ struct sip_trx *trx_find(const struct sip_trxs *all, const struct trx_key *key)
 
 /* ---- the object ---- */
 
-void trx_count(const struct sip_trx *trx, enum sip_ua_ctr ctr)
+void trx_count(const struct sip_trx *trx, enum sip_ctr ctr)
 {
 	if (trx->all->ctrs)
 		rate_ctr_inc2(trx->all->ctrs, ctr);
@@ -198,7 +198,7 @@ bool sip_trxs_is_merged(const struct sip_trxs *all, const struct sip_trx *trx)
 
 /* ---- received messages ---- */
 
-static void count(struct sip_trxs *all, enum sip_ua_ctr ctr)
+static void count(struct sip_trxs *all, enum sip_ctr ctr)
 {
 	if (all->ctrs)
 		rate_ctr_inc2(all->ctrs, ctr);

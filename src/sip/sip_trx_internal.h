@@ -10,7 +10,7 @@
 #include <osmocom/core/timer.h>
 
 #include <osmocom/sipgw/sip/sip_trx.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
+#include <osmocom/sipgw/sip/sip_ctr.h>
 
 #define SIP_TRX_HASH_BITS 15
 
@@ -131,7 +131,7 @@ void trx_set_state(struct sip_trx *trx, enum trx_state state);
 void trx_set_background(struct sip_trx *trx); /*!< nobody waits for it: no reason not to stop */
 void trx_keep(struct sip_trx *trx, const void *data, size_t len); /*!< NULL: drop */
 int trx_send(struct sip_trx *trx);
-void trx_count(const struct sip_trx *trx, enum sip_ua_ctr ctr);
+void trx_count(const struct sip_trx *trx, enum sip_ctr ctr);
 void trx_free(struct sip_trx *trx);
 
 /* sip_trx_flow.c */

@@ -8,12 +8,12 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include <osmocom/core/utils.h>
 
 #include <osmocom/sipgw/base/log.h>
-
-#include "sip_internal.h"
+#include <osmocom/sipgw/sip/sip_tx.h>
 
 #define USER_AGENT  PACKAGE_NAME "/" PACKAGE_VERSION
 #define MAX_ALIASES 200

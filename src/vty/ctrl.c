@@ -27,7 +27,7 @@
 #include <osmocom/sipgw/health.h>
 #include <osmocom/sipgw/mgcp/mgw_pool.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
+#include <osmocom/sipgw/ua/sip_ua.h>
 #include <osmocom/sipgw/vty/sipgw_vty.h>
 
 #include "vty_internal.h"
@@ -510,7 +510,8 @@ static void try_to_open(void *data)
 	timer_start_ms(&ctrl.retry, RETRY_MS);
 }
 
-/*! libosmoctrl keeps some memory for good that nobody can free: it is made here, first, so that the report of what was left at the end stays empty. */
+/*! libosmoctrl keeps some memory for good that nobody can free: it is made here, first, so that the report of what was
+ * left at the end stays empty. */
 void sipgw_ctrl_init(void)
 {
 	talloc_free(ctrl_handle_alloc(NULL, NULL, NULL));

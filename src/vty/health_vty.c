@@ -10,7 +10,7 @@
 
 #include <osmocom/sipgw/call/call.h>
 #include <osmocom/sipgw/health.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
+#include <osmocom/sipgw/ua/sip_ua.h>
 
 #include "vty_internal.h"
 

@@ -11,7 +11,7 @@
 #include <osmocom/vty/misc.h>
 
 #include <osmocom/sipgw/call/call.h>
-#include <osmocom/sipgw/sip/sip_peer.h>
+#include <osmocom/sipgw/ua/sip_peer.h>
 
 #include "vty_internal.h"
 

@@ -8,10 +8,10 @@
 #include <osmocom/core/talloc.h>
 #include <osmocom/core/utils.h>
 
-#include <osmocom/sipgw/sip/sip_credentials.h>
-#include <osmocom/sipgw/sip/sip_peer.h>
-#include <osmocom/sipgw/sip/sip_reg.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
+#include <osmocom/sipgw/ua/sip_credentials.h>
+#include <osmocom/sipgw/ua/sip_peer.h>
+#include <osmocom/sipgw/ua/sip_reg.h>
+#include <osmocom/sipgw/ua/sip_ua.h>
 
 #include "vty_internal.h"
 

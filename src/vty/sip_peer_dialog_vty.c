@@ -6,7 +6,7 @@
 
 #include <osmocom/core/utils.h>
 
-#include <osmocom/sipgw/sip/sip_peer.h>
+#include <osmocom/sipgw/ua/sip_peer.h>
 
 #include "vty_internal.h"
 

@@ -7,13 +7,13 @@
 #include <osmocom/core/talloc.h>
 #include <osmocom/core/utils.h>
 
-#include <osmocom/sipgw/sip/sip_peer.h>
+#include <osmocom/sipgw/ua/sip_peer.h>
 
 #include "vty_internal.h"
 
 #define TRUSTED_STR	  "Part of our network: its word about callers counts, private numbers are told to it (RFC 3325)\n"
 #define IDENTITY_STR	  "How callers are named to the peer besides From\n"
-#define CALLED_FROM_STR "Where an INVITE of the peer says who is called\n"
+#define CALLED_FROM_STR	  "Where an INVITE of the peer says who is called\n"
 #define EMERGENCY_STR	  "What emergency calls to the peer are called\n"
 #define MAX_NUMBER_DIGITS 15
 
@@ -91,7 +91,8 @@ static void write_part(struct vty *vty, const struct sip_peer *peer)
 	if (cfg->identity != SIP_IDENTITY_PAI)
 		vty_out(vty, " identity %s%s", get_value_string(sip_identity_mode_names, cfg->identity), VTY_NEWLINE);
 	if (cfg->called_from != SIP_CALLED_RURI)
-		vty_out(vty, " called-from %s%s", get_value_string(sip_called_from_names, cfg->called_from), VTY_NEWLINE);
+		vty_out(vty, " called-from %s%s", get_value_string(sip_called_from_names, cfg->called_from),
+			VTY_NEWLINE);
 	if (cfg->emergency_urn)
 		vty_out(vty, " emergency urn%s", VTY_NEWLINE);
 	else if (cfg->emergency_number)

@@ -8,7 +8,7 @@
 
 #include <osmocom/sipgw/call/leg.h>
 #include <osmocom/sipgw/sdp/sdp_agree.h>
-#include <osmocom/sipgw/sip/sip_peer.h>
+#include <osmocom/sipgw/ua/sip_peer.h>
 
 #include "vty_internal.h"
 

@@ -10,9 +10,9 @@
 #include <osmocom/core/talloc.h>
 #include <osmocom/vty/misc.h>
 
-#include <osmocom/sipgw/sip/sip_peer.h>
+#include <osmocom/sipgw/ua/sip_peer.h>
 #include <osmocom/sipgw/sip/sip_transport.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
+#include <osmocom/sipgw/ua/sip_ua.h>
 
 #include "vty_internal.h"
 

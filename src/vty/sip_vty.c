@@ -11,7 +11,7 @@
 #include <osmocom/vty/misc.h>
 
 #include <osmocom/sipgw/sip/sip_transport.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
+#include <osmocom/sipgw/ua/sip_ua.h>
 
 #include "vty_internal.h"
 

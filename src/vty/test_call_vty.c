@@ -18,8 +18,8 @@
 #include <osmocom/sipgw/leg/test_leg.h>
 #include <osmocom/sipgw/mgcp/mgw.h>
 #include <osmocom/sipgw/mgcp/mgw_pool.h>
-#include <osmocom/sipgw/sip/sip_peer.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
+#include <osmocom/sipgw/ua/sip_peer.h>
+#include <osmocom/sipgw/ua/sip_ua.h>
 
 #include "vty_internal.h"
 

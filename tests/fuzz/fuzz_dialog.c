@@ -18,7 +18,7 @@
 
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/timers.h>
-#include <sip/sip_internal.h>
+#include <ua/ua_internal.h>
 
 #include "fake_time.h"
 

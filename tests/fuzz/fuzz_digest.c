@@ -11,10 +11,10 @@
 
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/timers.h>
-#include <osmocom/sipgw/sip/sip_credentials.h>
+#include <osmocom/sipgw/ua/sip_credentials.h>
 
-#include "sip/sip_auth.h"
-#include "sip/sip_digest.h"
+#include "ua/sip_auth.h"
+#include <osmocom/sipgw/sip/sip_digest.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

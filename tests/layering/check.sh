@@ -25,20 +25,21 @@ check() (
 		may["mgcp"] = "base sdp mgcp"
 		may["mncc"] = "base mncc"
 		may["sip"] = "base sip"
+		may["ua"] = "base sip ua"
 		may["call"] = "base sdp call"
 		may["leg"] = "base sdp call leg"
 		may["leg/gsm"] = may["leg"] " mgcp mncc"
-		may["leg/sip"] = may["leg"] " sip"
+		may["leg/sip"] = may["leg"] " sip ua"
 		may["obs"] = "base call obs"
-		all = "base sdp mgcp mncc sip call leg obs vty top"
+		all = "base sdp mgcp mncc sip ua call leg obs vty top"
 		may["vty"] = all
 		may["top"] = all
 
 		# a test of one directory links what the directory may include; that of leg/ both kinds of legs
-		link_of["leg"] = may["leg"] " mgcp mncc sip"
+		link_of["leg"] = may["leg"] " mgcp mncc sip ua"
 
 		# foreign headers that have a place: paths that begin so.
-		# Those of the SIP layer not in headers that others read.
+		# Those of the SIP layer not in headers that others read; the user agent sees messages through sip_msg.h.
 		place["osip2"] = place["osipparser2"] = place["osmocom/netif"] = "src/sip/"
 		place["openssl"] = place["gnutls"] = place["ares.h"] = "src/sip/"
 		place["osmocom/vty"] = place["osmocom/ctrl"] = "src/vty/ include/osmocom/sipgw/vty/ src/main.c"
@@ -232,17 +233,17 @@ self_test() {
 	expect_red src/mgcp/mgw.c '#include <osmocom/sipgw/call/call.h>'
 	expect_red src/mncc/mncc_link.c '  #  include <osmocom/sipgw/sdp/sdp_msg.h>'
 	expect_red src/sip/sip_ua.c '#include <osmocom/sipgw/sdp/sdp_msg.h>'
-	expect_red src/call/call_fsm.c '#include <osmocom/sipgw/sip/sip_session.h>'
+	expect_red src/call/call_fsm.c '#include <osmocom/sipgw/ua/sip_session.h>'
 	expect_red src/call/call_fsm.c '#include <osmocom/sipgw/leg/gsm_leg.h>'
-	expect_red src/call/call_fsm.c '#include <osmocom/sipgw/call/../sip/sip_session.h>'
-	expect_red src/call/call_fsm.c '#include "../sip/sip_internal.h"'
-	expect_red src/call/call_fsm.c '#include "sip/sip_internal.h"'
-	expect_red src/call/call_fsm.c '#include <sip/sip_internal.h>'
-	expect_red src/call/call_fsm.c '#include "sip_internal.h"'
+	expect_red src/call/call_fsm.c '#include <osmocom/sipgw/call/../ua/sip_session.h>'
+	expect_red src/call/call_fsm.c '#include "../ua/ua_internal.h"'
+	expect_red src/call/call_fsm.c '#include "ua/ua_internal.h"'
+	expect_red src/call/call_fsm.c '#include <ua/ua_internal.h>'
+	expect_red src/call/call_fsm.c '#include "ua_internal.h"'
 	expect_red src/call/call_fsm.c '#include <osmocom/sipgw/sipgw.h>'
 	expect_red src/call/cause.c '#include <osmocom/gsm/protocol/gsm_04_08.h>'
 	expect_red include/osmocom/sipgw/call/leg.h '#include <osmocom/sipgw/mncc/mncc_msg.h>'
-	expect_red src/leg/gsm_leg.c '#include <osmocom/sipgw/sip/sip_session.h>'
+	expect_red src/leg/gsm_leg.c '#include <osmocom/sipgw/ua/sip_session.h>'
 	expect_red src/leg/sip_leg.c '#include <osmocom/sipgw/mncc/mncc_link.h>'
 	expect_red src/leg/leg_internal.h '#include <osmocom/sipgw/mgcp/mgw.h>'
 	expect_red src/leg/sip_leg.c '#include <osip2/osip.h>'
@@ -251,13 +252,14 @@ self_test() {
 	expect_red src/call/route.c '#include <osmocom/vty/command.h>'
 	expect_red src/sipgw.c '#include <osmocom/ctrl/control_if.h>'
 	expect_red src/mgcp/mgw.c '#include <osmocom/mgcp_client/mgcp_client.h>'
-	expect_red src/obs/cdr.c '#include <osmocom/sipgw/sip/sip_ua.h>'
+	expect_red src/obs/cdr.c '#include <osmocom/sipgw/ua/sip_ua.h>'
 	expect_red src/util/util.c '#include <stdio.h>'
 	expect_red tests/sdp/Makefile.am 'LDADD += ../../src/libcall.a'
+	expect_red tests/sip/Makefile.am 'LDADD += ../../src/libua.a'
 	expect_red tests/call/Makefile.am 'LDADD += $(top_builddir)/src/libbase.a $(top_builddir)/src/libsip.a'
 
 	expect_green src/leg/gsm_leg.c '#include <osmocom/sipgw/mgcp/mgw_endp.h>'
-	expect_green src/leg/sip_leg.c '#include <osmocom/sipgw/sip/sip_session.h>'
+	expect_green src/leg/sip_leg.c '#include <osmocom/sipgw/ua/sip_session.h>'
 	expect_green src/sip/sip_msg.c '#include <osipparser2/osip_message.h>'
 	expect_green src/call/call.c '#include <osmocom/sipgw/sdp/sdp_nego.h>'
 	expect_green src/obs/cdr.c '#include <osmocom/sipgw/call/dispatch.h>'

@@ -16,8 +16,8 @@
 #include <osmocom/sipgw/leg/sip_leg.h>
 #include <osmocom/sipgw/mgcp/mgw_pool.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
-#include <osmocom/sipgw/sip/sip_peer.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
+#include <osmocom/sipgw/ua/sip_peer.h>
+#include <osmocom/sipgw/ua/sip_ua.h>
 
 #include "fake_leg.h"
 #include "scenario.h"

@@ -7,7 +7,7 @@
 
 #include <osmocom/sipgw/call/leg.h>
 #include <osmocom/sipgw/leg/gsm_leg.h>
-#include <osmocom/sipgw/sip/sip_peer.h>
+#include <osmocom/sipgw/ua/sip_peer.h>
 
 #include "fake_mgw.h"
 #include "fake_msc.h"

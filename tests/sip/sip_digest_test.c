@@ -6,7 +6,7 @@
 
 #include <osmocom/core/talloc.h>
 
-#include "sip/sip_digest.h"
+#include <osmocom/sipgw/sip/sip_digest.h>
 #include "story.h"
 
 static const char *str(struct sip_str s)

@@ -10,9 +10,11 @@
 #include <osmocom/core/timer.h>
 #include <osmocom/core/utils.h>
 
+#include <osmocom/sipgw/sip/sip_resolve.h>
+
 #include "fake_dns.h"
 #include "fake_time.h"
-#include "sip/sip_resolve.h"
+#include "sip/sip_dns.h"
 #include "story.h"
 
 #define DNS_ADDR "127.0.61.53"

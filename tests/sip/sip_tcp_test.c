@@ -13,8 +13,8 @@
 #include <osmocom/sipgw/base/timers.h>
 #include <osmocom/sipgw/sip/sip_msg.h>
 #include <osmocom/sipgw/sip/sip_transport.h>
+#include <osmocom/sipgw/sip/sip_ctr.h>
 #include <osmocom/sipgw/sip/sip_trx.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
 
 #include "stream_peer.h"
 
@@ -120,7 +120,7 @@ static void test_framing(void)
 	EXPECT(strcmp(peer_hears(fd), "") != 0);
 	peer_says(fd, "OPTIONS sip:");
 	EXPECT(n_rx == 3 && strcmp(peer_hears(fd), "") == 0);
-	peer_says(fd, OPTIONS("d") + 12);
+	peer_says(fd, &OPTIONS("d")[12]);
 	peer_says(fd, "Content-Length: 0\r\n\r\n");
 	EXPECT(n_rx == 4);
 	printf("  %s\n", first_line(peer_hears(fd)));

@@ -13,8 +13,8 @@
 #include <osmocom/core/utils.h>
 
 #include <osmocom/sipgw/base/timers.h>
+#include <osmocom/sipgw/sip/sip_ctr.h>
 #include <osmocom/sipgw/sip/sip_trx.h>
-#include <osmocom/sipgw/sip/sip_ua.h>
 
 #include "fake_time.h"
 #include "story.h"
@@ -206,7 +206,7 @@ static const struct rate_ctr_group_desc ctrg_desc = {
 	"sip", "sip", OSMO_STATS_CLASS_GLOBAL, ARRAY_SIZE(ctr_desc), ctr_desc,
 };
 
-static uint64_t ctr(enum sip_ua_ctr i)
+static uint64_t ctr(enum sip_ctr i)
 {
 	return ctrs->ctr[i].current;
 }

@@ -16,6 +16,7 @@
 
 struct osip_message;
 struct sip_scan;
+struct sip_str;
 
 enum sip_method {
 	SIP_METHOD_UNKNOWN,
@@ -119,6 +120,8 @@ unsigned int sip_msg_n_record_routes(const struct sip_msg *msg);	/*!< values, no
 int sip_msg_record_route(const struct sip_msg *msg, unsigned int idx, struct sip_uri *uri, char *text, size_t text_len);
 bool sip_msg_header_has_token(const struct sip_msg *msg, const char *name, const char *token); /*!< e.g. Supported: timer */
 uint8_t sip_msg_reason_q850(const struct sip_msg *msg); /*!< Reason: Q.850;cause=N (RFC 3326), 0 if none */
+/*! Take apart an address that stands in a header of \a msg; the strings of \a na live as long as the message. 0 or -EINVAL. */
+int sip_msg_name_addr(const struct sip_msg *msg, struct sip_name_addr *na, struct sip_str value);
 int sip_uri_parse(void *ctx, struct sip_uri *uri, const char *text); /*!< strings are in one chunk, child of ctx. 0 or -EINVAL */
 int sip_msg_to_str_buf(char *buf, size_t len, const struct sip_msg *msg);
 

@@ -6,9 +6,11 @@
  * Copyright (C) 2026 the osmo-sipgw authors */
 #pragma once
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <osmocom/core/linuxlist.h>
 #include <osmocom/core/socket.h>
@@ -27,10 +29,39 @@ enum sip_transport_id {
 struct sip_flow {
 	struct sip_transport *tp;
 	struct osmo_sockaddr remote;
-	uint8_t alias;		/*!< the name that we go by there, of sip_alias_set(); 0: our own address */
+	uint8_t alias;		/*!< the name that we go by there, of sip_alias_get(); 0: our own address */
 	uint8_t home;		/*!< the address of ours that the other side talks to, of sip_home_get(); 0: not known, the system chooses */
 	bool symmetric;		/*!< requests in a dialog go where its messages come from, whatever the Contact says */
 };
+
+/*! A flow to be kept: without the 128 bytes of a struct osmo_sockaddr. */
+struct sip_hop {
+	struct sip_transport *tp;
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in sin;
+		struct sockaddr_in6 sin6;
+	} u;
+	uint8_t alias, home;
+	bool symmetric;
+};
+
+static inline void sip_hop_set(struct sip_hop *hop, const struct sip_flow *flow)
+{
+	hop->tp = flow->tp;
+	hop->alias = flow->alias;
+	hop->home = flow->home;
+	hop->symmetric = flow->symmetric;
+	memcpy(&hop->u, &flow->remote.u, sizeof(hop->u));
+}
+
+static inline void sip_hop_flow(const struct sip_hop *hop, struct sip_flow *flow)
+{
+	*flow = (struct sip_flow){
+		.tp = hop->tp, .alias = hop->alias, .home = hop->home, .symmetric = hop->symmetric
+	};
+	memcpy(&flow->remote.u, &hop->u, sizeof(hop->u));
+}
 
 /*! What is the same for all transports. Strings are talloc children of whoever owns this; NULL: not set. */
 struct sip_transport_cfg {
@@ -106,7 +137,7 @@ bool sip_transports_tls_left_s(const struct sip_transports *all, long *left_s);
 int sip_transport_listen(struct sip_transports *all, enum sip_transport_id id, const struct osmo_sockaddr *addr);
 void sip_transport_close_all(struct sip_transports *all);
 void sip_transports_free(struct sip_transports *all);	/*!< closes all, too */
-/*! Where to count, by enum sip_ua_ctr: SIP_CTR_RX, _TX, _TX_FAILED. Borrowed, may be NULL. */
+/*! Where to count, by enum sip_ctr: SIP_CTR_RX, _TX, _TX_FAILED. Borrowed, may be NULL. */
 void sip_transports_set_ctrs(struct sip_transports *all, struct rate_ctr_group *ctrs);
 /*! For the kinds: a message came. */
 void sip_transport_rx(const struct sip_flow *from, const uint8_t *buf, size_t len);

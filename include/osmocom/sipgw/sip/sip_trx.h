@@ -62,7 +62,7 @@ void sip_trxs_undelivered(struct sip_trxs *all, const char *msg, size_t len);
 unsigned int sip_trxs_count(const struct sip_trxs *all);
 unsigned int sip_trxs_n_pending(const struct sip_trxs *all); /*!< client transactions that still wait for a final response */
 void sip_trxs_set_max(struct sip_trxs *all, unsigned int max); /*!< so many at a time (default 200000); beyond, requests are answered 503 without a transaction */
-/*! Where to count, by enum sip_ua_ctr: SIP_CTR_RETRANS_TX, _RETRANS_RX, _RX_STRAY, _TRX_TIMEOUT, _REFUSED_LIMIT. Borrowed, may be NULL. */
+/*! Where to count, by enum sip_ctr: SIP_CTR_RETRANS_TX, _RETRANS_RX, _RX_STRAY, _TRX_TIMEOUT, _REFUSED_LIMIT. Borrowed, may be NULL. */
 void sip_trxs_set_ctrs(struct sip_trxs *all, struct rate_ctr_group *ctrs);
 /*! The same request came already by another way (RFC 3261 8.2.2.2: 482): another server transaction has its Call-ID, CSeq and From tag, and none of them a
  * To tag. Ask in request(), \a trx being the one it was called with. */

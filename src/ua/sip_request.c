@@ -1,0 +1,569 @@
+/* A request of ours, over as many transactions as it takes.
+ *
+ * A further try is made from the bytes of the last one: they are our own writing, cutting them into lines is enough.
+ * What ends a chain of tries: the bound on them all (MAX_TRIES), for challenges sip_auth.c before that. */
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 the osmo-sipgw authors */
+
+#define _GNU_SOURCE /* memmem() */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include <osmocom/core/talloc.h>
+
+#include <osmocom/sipgw/base/log.h>
+#include <osmocom/sipgw/base/timers.h>
+#include <osmocom/sipgw/sip/sip_head.h>
+#include <osmocom/sipgw/sip/sip_str.h>
+
+#include "sip_auth.h"
+#include "sip_request.h"
+
+#define MAX_TRIES 16
+
+/*! While nothing is on its way. */
+struct held {
+	struct osmo_timer_list timer; /*!< tells of a CANCEL */
+	struct sip_hop to;
+	size_t len;
+	char data[];
+};
+
+struct sip_request {
+	struct llist_head entry; /*!< ua->requests */
+	struct sip_ua *ua;	 /*!< NULL: the UA was stopped inside of a callback */
+	struct sip_request_user user;
+	struct sip_trx *trx; /*!< NULL: held, or over */
+	struct held *held;
+	struct sip_auth_try auth_try;
+	uint8_t method;
+	uint8_t tries;
+	uint8_t in_callback; /*!< do not free */
+	bool going_on : 1;   /*!< another try was made, or it is held */
+	bool cancelled : 1;
+};
+
+static char scratch[UINT16_MAX + 1];
+
+static void request_free(struct sip_request *req)
+{
+	if (req->trx)
+		sip_trx_detach(req->trx);
+	req->trx = NULL;
+	if (req->held)
+		osmo_timer_del(&req->held->timer);
+	if (req->ua)
+		llist_del(&req->entry);
+	req->ua = NULL;
+	if (!req->in_callback)
+		talloc_free(req);
+}
+
+static struct sip_auth *auth_of(const struct sip_request *req)
+{
+	if (req->user.auth)
+		return req->user.auth;
+	return req->user.peer ? sip_auth_of_peer(req->user.peer) : NULL;
+}
+
+/* ---- writing it anew ---- */
+
+/* A message of our own into lines, and its first line into method and URI: the guard does that for messages of others
+ */
+static void cut_lines(struct sip_scan *scan, const char *data, size_t len)
+{
+	const char *sp, *end;
+
+	sip_scan_head(scan, data, len);
+	end = scan->first.s + scan->first.len;
+	sp = memchr(scan->first.s, ' ', scan->first.len);
+	if (!sp)
+		return;
+	scan->method = (struct sip_str){ scan->first.s, sp - scan->first.s };
+	scan->uri = (struct sip_str){ sp + 1, 0 };
+	sp = memchr(sp + 1, ' ', end - sp - 1);
+	if (sp)
+		scan->uri.len = sp - scan->uri.s;
+}
+
+/*! What the next try is made of. */
+struct anew {
+	const char *data;
+	size_t len;
+	const struct sip_retry *how;
+	const char *credentials; /*!< lines, "" if none */
+	bool drop_credentials;	 /*!< those that are in it are old */
+	uint32_t cseq;
+};
+
+static bool name_is(const struct sip_line *line, const char *name)
+{
+	return line->name_len == strlen(name) && strncasecmp(line->name, name, line->name_len) == 0;
+}
+
+static bool is_credentials(const struct sip_line *line)
+{
+	return name_is(line, "Authorization") || name_is(line, "Proxy-Authorization");
+}
+
+/* Is there a line of that name among \a lines? */
+static bool is_replaced(const char *lines, const struct sip_line *line)
+{
+	const char *p;
+
+	for (p = lines; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
+		if (strncasecmp(p, line->name, line->name_len) == 0 && p[line->name_len] == ':')
+			return true;
+	}
+	return false;
+}
+
+static void write_line(struct sip_writer *w, const struct sip_line *line)
+{
+	sip_write_bytes(w, line->name, line->name_len);
+	sip_write_bytes(w, ": ", 2);
+	sip_write_bytes(w, line->value, line->value_len);
+	sip_write_bytes(w, "\r\n", 2);
+}
+
+/* Lines with a value; the others have done their work by removing. */
+static void write_lines(struct sip_writer *w, const char *lines)
+{
+	const char *end, *value;
+
+	for (; lines && (end = strstr(lines, "\r\n")); lines = end + 2) {
+		value = memchr(lines, ':', end - lines);
+		while (value && ++value < end && *value == ' ')
+			;
+		if (value && value < end)
+			sip_write_bytes(w, lines, end + 2 - lines);
+	}
+}
+
+/* host:port of the Via that we wrote */
+static struct sip_str sent_by(const struct sip_scan *scan)
+{
+	struct sip_str via = sip_line_str(sip_scan_find(scan, SIP_HDR_VIA)), host = {};
+	const char *sp = via.s ? memchr(via.s, ' ', via.len) : NULL;
+	const char *semi = sp ? memchr(sp, ';', via.s + via.len - sp) : NULL;
+
+	if (semi)
+		host = (struct sip_str){ sp + 1, semi - sp - 1 };
+	return host;
+}
+
+/* Contact names our address, which another way may have changed, and the transport. */
+static void write_contact(struct sip_tx *tx, const struct sip_line *line, struct sip_str old)
+{
+	static const char param[] = ";transport=";
+	const char *end = line->value + line->value_len;
+	const char *at = old.len ? memmem(line->value, line->value_len, old.s, old.len) : NULL;
+	const char *rest, *tp;
+
+	if (!at) {
+		write_line(&tx->w, line);
+		return;
+	}
+	rest = at + old.len;
+	sip_write_bytes(&tx->w, "Contact: ", 9);
+	sip_write_bytes(&tx->w, line->value, at - line->value);
+	sip_write_bytes(&tx->w, tx->local, strlen(tx->local));
+	if (tx->to.tp->ops->id != SIP_TP_UDP) {
+		sip_write_bytes(&tx->w, param, strlen(param));
+		sip_write_bytes(&tx->w, tx->to.tp->ops->param, strlen(tx->to.tp->ops->param));
+	}
+	tp = memmem(rest, end - rest, param, strlen(param));
+	if (tp) {
+		sip_write_bytes(&tx->w, rest, tp - rest);
+		for (rest = tp + 1; rest < end && *rest != ';' && *rest != '>'; rest++)
+			;
+	}
+	sip_write_bytes(&tx->w, rest, end - rest);
+	sip_write_bytes(&tx->w, "\r\n", 2);
+}
+
+static void write_head_line(struct sip_tx *tx, const struct sip_line *line, const struct anew *anew,
+			    struct sip_str old_sent_by, const char *method)
+{
+	if (anew->drop_credentials && is_credentials(line))
+		return;
+	if (is_replaced(anew->how->lines, line))
+		return;
+	switch (line->hdr) {
+	case SIP_HDR_VIA:
+		sip_tx_via(tx);
+		break;
+	case SIP_HDR_CSEQ:
+		sip_write_header(&tx->w, "CSeq", "%u %s", anew->cseq, method);
+		break;
+	case SIP_HDR_CONTACT:
+		if (anew->how->to) {
+			write_contact(tx, line, old_sent_by);
+			break;
+		}
+		/* fall through */
+	default:
+		write_line(&tx->w, line);
+		break;
+	}
+}
+
+/* The whole message again. \a tx has been begun. Length or -EMSGSIZE. */
+static int write_anew(struct sip_tx *tx, const struct sip_scan *scan, const struct anew *anew)
+{
+	struct sip_str old_sent_by = sent_by(scan);
+	char method[32], uri[2048];
+	unsigned int i;
+
+	snprintf(method, sizeof(method), "%.*s", (int)scan->method.len, scan->method.s);
+	if (anew->how->uri)
+		snprintf(uri, sizeof(uri), "%s", anew->how->uri);
+	else if (snprintf(uri, sizeof(uri), "%.*s", (int)scan->uri.len, scan->uri.s) >= (int)sizeof(uri))
+		return -EMSGSIZE;
+	sip_branch_make(tx->branch);
+	sip_write_request_line(&tx->w, method, uri);
+	for (i = 0; i < scan->n_lines; i++)
+		write_head_line(tx, &scan->line[i], anew, old_sent_by, method);
+	write_lines(&tx->w, anew->how->lines);
+	sip_write_bytes(&tx->w, anew->credentials, strlen(anew->credentials));
+	sip_write_bytes(&tx->w, "\r\n", 2);
+	sip_write_bytes(&tx->w, anew->data + scan->head_len, anew->len - scan->head_len);
+	return tx->w.overflow ? -EMSGSIZE : (int)tx->w.len;
+}
+
+static uint32_t cseq_of(const struct sip_scan *scan)
+{
+	const struct sip_line *line = sip_scan_find(scan, SIP_HDR_CSEQ);
+
+	return line ? strtoul(line->value, NULL, 10) : 0;
+}
+
+static uint32_t next_cseq(struct sip_request *req, const struct sip_scan *scan, bool keep)
+{
+	uint32_t old = cseq_of(scan);
+
+	if (keep)
+		return old;
+	if (!req->user.cseq)
+		return old + 1;
+	return ++*req->user.cseq;
+}
+
+/* Credentials for what the message in \a scan will be, "" if there are none to be given. */
+static void credentials_for(struct sip_request *req, const struct sip_scan *scan, const char *uri, char *buf,
+			    size_t len)
+{
+	struct sip_auth *auth = auth_of(req);
+	struct sip_auth_for what = {};
+	char text[2048], method[32];
+
+	buf[0] = '\0';
+	if (!auth)
+		return;
+	snprintf(method, sizeof(method), "%.*s", (int)scan->method.len, scan->method.s);
+	snprintf(text, sizeof(text), "%.*s", (int)scan->uri.len, scan->uri.s);
+	what.method = method;
+	what.uri = uri ?: text;
+	sip_auth_lines(auth, &req->auth_try, &what, buf, len);
+}
+
+/* ---- transactions ---- */
+
+static const struct sip_trx_ops trx_ops;
+
+static int send_try(struct sip_request *req, struct sip_tx *tx, int len)
+{
+	struct sip_trx *trx =
+		sip_trx_request(req->ua->trxs, &tx->to, req->method, tx->branch, tx->w.buf, len, &trx_ops, req);
+
+	if (!trx)
+		return -ENOMEM;
+	if (req->trx)
+		sip_trx_detach(req->trx);
+	req->trx = trx;
+	req->tries++;
+	return 0;
+}
+
+static const char *bytes_of(const struct sip_request *req, size_t *len)
+{
+	if (req->held) {
+		*len = req->held->len;
+		return req->held->data;
+	}
+	return req->trx ? sip_trx_request_bytes(req->trx, len) : NULL;
+}
+
+static int again(struct sip_request *req, const struct sip_retry *how)
+{
+	struct anew anew = { .how = how, .drop_credentials = true };
+	static char credentials[8192];
+	struct sip_flow to;
+	struct sip_scan scan;
+	struct sip_tx tx;
+	int len;
+
+	if (req->cancelled)
+		return -ECANCELED;
+	if (req->tries >= MAX_TRIES)
+		return -ELOOP;
+	anew.data = bytes_of(req, &anew.len);
+	if (!anew.data || !req->ua || !req->ua->trxs)
+		return -EINVAL;
+	to = how->to ? *how->to : *sip_request_flow(req);
+	cut_lines(&scan, anew.data, anew.len);
+	credentials_for(req, &scan, how->uri, credentials, sizeof(credentials));
+	anew.credentials = credentials;
+	anew.cseq = next_cseq(req, &scan, how->keep_cseq);
+	sip_tx_begin(&tx, &to);
+	len = write_anew(&tx, &scan, &anew);
+	if (len < 0)
+		return len;
+	len = send_try(req, &tx, len);
+	if (len < 0)
+		return len;
+	if (req->held) {
+		osmo_timer_del(&req->held->timer);
+		TALLOC_FREE(req->held);
+	}
+	req->going_on = true;
+	if (req->user.ops && req->user.ops->again)
+		req->user.ops->again(req, req->user.data);
+	return 0;
+}
+
+/* After a callback that may have been the last one. */
+static void after_callback(struct sip_request *req, bool last)
+{
+	req->in_callback--;
+	if (!req->ua) {
+		if (!req->in_callback)
+			talloc_free(req);
+		return;
+	}
+	if (last && !req->going_on)
+		request_free(req);
+}
+
+static void tell_response(struct sip_request *req, const struct sip_msg *resp, const struct sip_flow *from)
+{
+	if (req->user.ops && req->user.ops->response)
+		req->user.ops->response(req, resp, from, req->user.data);
+}
+
+static void trx_response(struct sip_trx *trx, const struct sip_msg *resp, const struct sip_flow *from, void *data)
+{
+	static const struct sip_retry with_credentials;
+	struct sip_request *req = data;
+	struct sip_auth *auth = auth_of(req);
+	bool is_final = resp->status >= 200;
+	bool is_challenge = resp->status == 401 || resp->status == 407;
+
+	req->in_callback++;
+	req->going_on = false;
+	if (is_final && auth && !is_challenge)
+		sip_auth_accepted(auth, &req->auth_try, resp);
+	if (!is_challenge || !auth || req->cancelled || sip_auth_challenged(auth, &req->auth_try, resp) < 0 ||
+	    again(req, &with_credentials) < 0)
+		tell_response(req, resp, from);
+	after_callback(req, is_final);
+}
+
+static void tell_failed(struct sip_request *req, enum sip_trx_end why)
+{
+	req->in_callback++;
+	req->going_on = false;
+	if (req->user.ops && req->user.ops->failed)
+		req->user.ops->failed(req, why, req->user.data);
+	after_callback(req, true);
+}
+
+static void trx_failed(struct sip_trx *trx, enum sip_trx_end why, void *data)
+{
+	tell_failed(data, why);
+}
+
+static const struct sip_trx_ops trx_ops = {
+	.response = trx_response,
+	.failed = trx_failed,
+};
+
+/* ---- for the user ---- */
+
+/* Put credentials into the message just written, if there are any to be given before being asked. */
+static int add_credentials(struct sip_request *req, struct sip_tx *tx, int len)
+{
+	static const struct sip_retry nothing_else;
+	struct anew anew = { .data = scratch, .len = len, .how = &nothing_else, .drop_credentials = true };
+	static char credentials[8192];
+	struct sip_flow to = tx->to;
+	struct sip_scan scan;
+
+	if (!auth_of(req) || !sip_auth_is_known(auth_of(req)) || len > (int)sizeof(scratch))
+		return len;
+	memcpy(scratch, tx->w.buf, len);
+	cut_lines(&scan, scratch, len);
+	credentials_for(req, &scan, NULL, credentials, sizeof(credentials));
+	if (!credentials[0])
+		return len;
+	anew.credentials = credentials;
+	anew.cseq = cseq_of(&scan);
+	sip_tx_begin(tx, &to);
+	return write_anew(tx, &scan, &anew);
+}
+
+static enum sip_method method_of(const struct sip_tx *tx, int len)
+{
+	const char *sp = memchr(tx->w.buf, ' ', len);
+
+	return sp ? sip_method_by_name(tx->w.buf, sp - tx->w.buf) : SIP_METHOD_UNKNOWN;
+}
+
+struct sip_request *sip_request_send(struct sip_ua *ua, struct sip_tx *tx, int len, const struct sip_request_user *user)
+{
+	struct sip_request *req = len > 0 && ua->trxs ? talloc(ua, struct sip_request) : NULL;
+
+	if (!req)
+		return NULL;
+	*req = (struct sip_request){ .ua = ua, .user = *user, .method = method_of(tx, len) };
+	llist_add_tail(&req->entry, &ua->requests);
+	len = add_credentials(req, tx, len);
+	if (len < 0 || send_try(req, tx, len) < 0) {
+		request_free(req);
+		return NULL;
+	}
+	return req;
+}
+
+int sip_request_again(struct sip_request *req, const struct sip_retry *how)
+{
+	return again(req, how);
+}
+
+int sip_request_hold(struct sip_request *req)
+{
+	const char *data;
+	size_t len;
+
+	data = bytes_of(req, &len);
+	if (req->held)
+		return 0;
+	if (!data)
+		return -EINVAL;
+	req->held = talloc_size(req, sizeof(*req->held) + len);
+	if (!req->held)
+		return -ENOMEM;
+	talloc_set_name_const(req->held, "sip_request_held");
+	*req->held = (struct held){ .len = len };
+	memcpy(req->held->data, data, len);
+	sip_hop_set(&req->held->to, sip_trx_flow(req->trx));
+	sip_trx_detach(req->trx);
+	req->trx = NULL;
+	req->going_on = true;
+	return 0;
+}
+
+static void cancelled_while_held(void *data)
+{
+	tell_failed(data, SIP_TRX_CANCELLED);
+}
+
+void sip_request_cancel(struct sip_request *req, const char *reason)
+{
+	if (req->cancelled)
+		return;
+	req->cancelled = true;
+	if (req->trx) {
+		sip_trx_cancel(req->trx, reason);
+	} else if (req->held) {
+		osmo_timer_setup(&req->held->timer, cancelled_while_held, req);
+		timer_start_ms(&req->held->timer, 0);
+	}
+}
+
+void sip_request_detach(struct sip_request *req)
+{
+	req->user.ops = NULL;
+	req->user.data = NULL;
+	req->user.cseq = NULL;
+	if (req->method == SIP_INVITE || req->method == SIP_REGISTER || req->held)
+		request_free(req);
+}
+
+const struct sip_flow *sip_request_flow(const struct sip_request *req)
+{
+	static struct sip_flow flow;
+
+	if (req->trx)
+		return sip_trx_flow(req->trx);
+	if (req->held)
+		sip_hop_flow(&req->held->to, &flow);
+	return &flow;
+}
+
+int sip_request_credentials(const struct sip_request *req, char *buf, size_t len)
+{
+	struct sip_writer w;
+	struct sip_scan scan;
+	const char *data;
+	size_t data_len;
+	unsigned int i;
+
+	data = auth_of(req) ? bytes_of(req, &data_len) : NULL;
+	if (!data)
+		return 0;
+	sip_scan_head(&scan, data, data_len);
+	sip_writer_init(&w, buf, len);
+	for (i = 0; i < scan.n_lines; i++) {
+		if (is_credentials(&scan.line[i]))
+			write_line(&w, &scan.line[i]);
+	}
+	sip_write_bytes(&w, "", 1);
+	return w.overflow ? -EMSGSIZE : (int)w.len - 1;
+}
+
+unsigned int sip_request_tries(const struct sip_request *req)
+{
+	return req->tries;
+}
+
+struct sip_peer *sip_request_peer(const struct sip_request *req)
+{
+	return req->user.peer;
+}
+
+/* ---- for the UA ---- */
+
+void sip_request_set_patience(struct sip_request *req, unsigned long ms)
+{
+	if (req->trx)
+		sip_trx_set_patience(req->trx, ms);
+}
+
+void sip_request_forget_peer(struct sip_ua *ua, const struct sip_peer *peer)
+{
+	struct sip_request *req;
+
+	llist_for_each_entry (req, &ua->requests, entry) {
+		if (req->user.peer == peer)
+			req->user.peer = NULL;
+	}
+}
+
+void sip_request_forget_auth(struct sip_ua *ua, const struct sip_auth *auth)
+{
+	struct sip_request *req;
+
+	llist_for_each_entry (req, &ua->requests, entry) {
+		if (req->user.auth == auth)
+			req->user.auth = NULL;
+	}
+}
+
+void sip_request_drop_all(struct sip_ua *ua)
+{
+	while (!llist_empty(&ua->requests))
+		request_free(llist_first_entry(&ua->requests, struct sip_request, entry));
+}

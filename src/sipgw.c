@@ -16,7 +16,7 @@
 
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/timers.h>
-#include <osmocom/sipgw/health.h>
+#include <osmocom/sipgw/health/health.h>
 #include <osmocom/sipgw/call/call.h>
 #include <osmocom/sipgw/leg/gsm_leg.h>
 #include <osmocom/sipgw/leg/sip_leg.h>

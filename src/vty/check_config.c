@@ -16,6 +16,8 @@
 #include <osmocom/core/select.h>
 #include <osmocom/core/talloc.h>
 
+#include <osmocom/sipgw/health/config_check.h>
+
 #include "vty_internal.h"
 
 #define MAX_FINDINGS 100

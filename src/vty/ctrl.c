@@ -24,7 +24,7 @@
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/timers.h>
 #include <osmocom/sipgw/call/call.h>
-#include <osmocom/sipgw/health.h>
+#include <osmocom/sipgw/health/health.h>
 #include <osmocom/sipgw/mgcp/mgw_pool.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
 #include <osmocom/sipgw/ua/sip_ua.h>

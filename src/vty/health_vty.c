@@ -9,7 +9,7 @@
 #include <osmocom/vty/misc.h>
 
 #include <osmocom/sipgw/call/call.h>
-#include <osmocom/sipgw/health.h>
+#include <osmocom/sipgw/health/health.h>
 #include <osmocom/sipgw/ua/sip_ua.h>
 
 #include "vty_internal.h"

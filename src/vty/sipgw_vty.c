@@ -35,6 +35,7 @@
 
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/timers.h>
+#include <osmocom/sipgw/health/config_check.h>
 #include <osmocom/sipgw/mgcp/mgw_pool.h>
 
 #include "config.h"

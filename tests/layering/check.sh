@@ -31,7 +31,8 @@ check() (
 		may["leg/gsm"] = may["leg"] " mgcp mncc"
 		may["leg/sip"] = may["leg"] " sip ua"
 		may["obs"] = "base call obs"
-		all = "base sdp mgcp mncc sip ua call leg obs vty top"
+		all = "base sdp mgcp mncc sip ua call leg obs health vty top"
+		may["health"] = "base sdp mgcp mncc sip ua call leg obs health top"
 		may["vty"] = all
 		may["top"] = all
 
@@ -253,6 +254,8 @@ self_test() {
 	expect_red src/sipgw.c '#include <osmocom/ctrl/control_if.h>'
 	expect_red src/mgcp/mgw.c '#include <osmocom/mgcp_client/mgcp_client.h>'
 	expect_red src/obs/cdr.c '#include <osmocom/sipgw/ua/sip_ua.h>'
+	expect_red src/health/health.c '#include <osmocom/sipgw/vty/sipgw_vty.h>'
+	expect_red src/leg/gsm_leg.c '#include <osmocom/sipgw/health/health.h>'
 	expect_red src/util/util.c '#include <stdio.h>'
 	expect_red tests/sdp/Makefile.am 'LDADD += ../../src/libcall.a'
 	expect_red tests/sip/Makefile.am 'LDADD += ../../src/libua.a'
@@ -263,6 +266,7 @@ self_test() {
 	expect_green src/sip/sip_msg.c '#include <osipparser2/osip_message.h>'
 	expect_green src/call/call.c '#include <osmocom/sipgw/sdp/sdp_nego.h>'
 	expect_green src/obs/cdr.c '#include <osmocom/sipgw/call/dispatch.h>'
+	expect_green src/health/health_parts.c '#include <osmocom/sipgw/ua/sip_reg.h>'
 	expect_green src/vty/sip_vty.c '#include <osmocom/vty/command.h>'
 	expect_green src/main.c '#include <osmocom/vty/telnet_interface.h>'
 	expect_green src/sipgw.c '#include <osmocom/sipgw/vty/sipgw_vty.h>'

@@ -45,11 +45,6 @@ struct sipgw {
 };
 
 struct sipgw *sipgw_alloc(void *ctx);
-/*! Is the configuration one that can be worked with? 0, or -EINVAL with a sentence in \a why. */
-int sipgw_config_check(const struct sipgw *gw, char *why, size_t len);
-/*! Something that does not fit together. \a fatal: it cannot be worked with; \a line: how the line begins that says it. */
-typedef void (*sipgw_config_cb)(void *data, bool fatal, const char *line, const char *text);
-void sipgw_config_findings(const struct sipgw *gw, sipgw_config_cb cb, void *data); /*!< all of them */
 int sipgw_listen(struct sipgw *gw, const char **why);
 void sipgw_start(struct sipgw *gw);
 void sipgw_stop(struct sipgw *gw);	/*!< end all calls, then set quit; at a second call, or after a bounded time, at once */

@@ -3,6 +3,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
+#include <osmocom/sipgw/health/config_check.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
-#include <osmocom/sipgw/health.h>
+#include <osmocom/sipgw/health/health.h>
 
 #include <string.h>
 
@@ -22,6 +22,8 @@
 #include <osmocom/sipgw/mncc/mncc_link.h>
 #include <osmocom/sipgw/ua/sip_ua.h>
 #include <osmocom/sipgw/sipgw.h>
+
+#include "health_internal.h"
 
 #define LOOK_MS	     2000
 #define WORSE_AFTER  2 /* times in a row */

@@ -5,7 +5,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
-#include <osmocom/sipgw/health.h>
+#include <osmocom/sipgw/health/config_check.h>
+#include <osmocom/sipgw/health/health.h>
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -28,6 +29,8 @@
 #include <osmocom/sipgw/ua/sip_reg.h>
 #include <osmocom/sipgw/ua/sip_ua.h>
 #include <osmocom/sipgw/sipgw.h>
+
+#include "health_internal.h"
 
 #define LONG_QUEUE     1000 /* messages */
 #define NEAR(N, LIMIT) ((N)*10ULL >= (LIMIT)*9ULL)

@@ -139,18 +139,19 @@ int sip_leg_parties_from_invite(struct call_parties *p, const struct sip_invite 
 /*! Who answered, as the peer says; not given if it says nothing or nothing that a phone could show. */
 void sip_leg_connected_from_info(struct number *connected, const struct sip_session_info *info)
 {
+	if (info->connected_private)
+		connected->presentation = NUMBER_RESTRICTED;
 	if (!info->connected_user || !info->connected_user[0])
 		return;
 	read_number(connected, info->connected_user, "who answered,");
 	connected->screening = NETWORK_PROVIDED;
 }
 
-/*! Who answered, for the peer. Nothing is said of one who does not want to be shown (COLR). */
+/*! Who answered, for the peer; one who does not want to be shown (COLR) for those who keep it to themselves. */
 void sip_leg_tell_connected(struct sip_session *s, const struct number *connected)
 {
 	char user[NUMBER_MAX_DIGITS + 2];
 
-	if (connected->presentation == NUMBER_RESTRICTED || number_to_dial_string(user, sizeof(user), connected) < 0)
-		return;
-	sip_session_set_connected(s, user, NULL);
+	if (number_to_dial_string(user, sizeof(user), connected) >= 0)
+		sip_session_set_connected(s, user, NULL, connected->presentation == NUMBER_RESTRICTED);
 }

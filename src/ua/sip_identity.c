@@ -316,7 +316,8 @@ void sip_identity_read_connected(struct sip_session_info *info, const struct sip
 
 	if (!peer || !peer->cfg.trusted || !read_asserted(&who, msg, "called", "called"))
 		return;
-	if (who.private || wants_privacy(msg))
+	info->connected_private = who.private || wants_privacy(msg);
+	if (info->connected_private)
 		return;
 	info->connected_user = who.user;
 	info->connected_name = who.name;
@@ -407,26 +408,38 @@ void sip_identity_write_invite(struct sip_tx *tx, const struct sip_peer *peer, c
 		sip_write_header_str(&tx->w, "Priority", "emergency");
 }
 
+static void write_answerer(struct sip_tx *tx, const struct sip_peer *peer, const char *header,
+			   const struct sip_uas_invite *in)
+{
+	char value[700];
+
+	if (!name_addr(value, sizeof(value), tx, peer, in->connected_user, in->connected_name)[0])
+		return;
+	if (peer->cfg.identity == SIP_IDENTITY_RPID)
+		sip_write_header(&tx->w, header, "%s;party=called;screen=yes;privacy=%s", value,
+				 in->connected_private ? "full" : "off");
+	else
+		sip_write_header_str(&tx->w, header, value);
+	if (in->connected_private)
+		sip_write_header_str(&tx->w, "Privacy", "id");
+}
+
 /*! Who answers, in a response that goes to the calling side. */
 void sip_identity_write_connected(struct sip_tx *tx, const struct sip_session *s)
 {
-	const char *header = s->peer ? header_for(s->peer, false) : NULL;
-	char value[700];
+	const char *header = s->peer && s->in ? header_for(s->peer, s->in->connected_private) : NULL;
 
-	if (!header || !s->in || !s->in->connected_user)
-		return;
-	name_addr(value, sizeof(value), tx, s->peer, s->in->connected_user, s->in->connected_name);
-	if (value[0] && s->peer->cfg.identity == SIP_IDENTITY_RPID)
-		sip_write_header(&tx->w, header, "%s;party=called;screen=yes;privacy=off", value);
-	else if (value[0])
-		sip_write_header_str(&tx->w, header, value);
+	if (header && s->in->connected_user)
+		write_answerer(tx, s->peer, header, s->in);
 }
 
-/*! Kept until the INVITE has its final response; without effect when that was sent. */
-void sip_session_set_connected(struct sip_session *s, const char *user, const char *name)
+/*! Kept until the INVITE has its final response; without effect when that was sent. Of one who wants to stay unknown,
+ * \a private, only a peer that may hear it is told, with the wish (RFC 3325 7). */
+void sip_session_set_connected(struct sip_session *s, const char *user, const char *name, bool private)
 {
-	if (!s->in || !s->peer || !header_for(s->peer, false))
+	if (!s->in || !s->peer || !header_for(s->peer, private))
 		return;
 	osmo_talloc_replace_string(s->in, &s->in->connected_user, user);
 	osmo_talloc_replace_string(s->in, &s->in->connected_name, name);
+	s->in->connected_private = private;
 }

@@ -72,6 +72,7 @@ struct sip_uas_invite {
 	uint64_t heard;		      /*!< hash of their description, 0: none (sip_session_timer.c) */
 	uint32_t timer_s;	      /*!< Session-Expires of the 2xx to come, 0: none */
 	bool timer_by_us : 1, timer_supported : 1, is_dialog_refresh : 1;
+	bool connected_private : 1;   /*!< he wants to stay unknown */
 	uint8_t rel_when;	      /*!< enum sip_rel100_when */
 	char head[];		      /*!< the headers that each response copies */
 };

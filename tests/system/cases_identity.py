@@ -75,6 +75,20 @@ def identity_connected(b):
 
 
 @test
+def identity_connected_private(b):
+	"""A trusted PBX says who answered, and that he wants to stay unknown: the MSC hears that there is somebody, and no number."""
+	b.mgw()
+	pbx = b.sipp("pbx", [sipp.recv("INVITE"), sipp.reply(200, body=sipp.sdp(), extra="P-Asserted-Identity: <sip:+4930777@pbx>\nPrivacy: id\n"),
+			     sipp.recv("ACK", rtd="true"), sipp.recv("BYE"), sipp.reply_in_dialog()], "-m", 1)
+	b.gateway(extra="sip-peer pbx\n trusted\n")
+	player = b.msc("--mo", 1, "--hold", 1, "--story")
+	expect_totals(totals(b, player), answered=1)
+	expect(pbx.wait(20) == 0, "the call went wrong at the PBX:\n" + open_error(b, "pbx"))
+	expect("connected=''(withheld)" in player.output() and "4930777" not in player.output(), player.output()[-1500:])
+	finish(b)
+
+
+@test
 def identity_agent(b):
 	"""What we say we are, and where, is the operator's choice."""
 	hears(b, {"User-Agent": "^Town GSM$", "Contact": r"<sip:gw\.example\.org:5099>"}, extra=" advertise gw.example.org 5099\nsip\n user-agent Town GSM\n")
@@ -166,3 +180,21 @@ def identity_answered_untrusted(b):
 def identity_answered_rpid(b):
 	"""As Remote-Party-ID to a trusted PBX that wants it so."""
 	answered_by(b, " trusted\n identity rpid\n", {"Remote-Party-ID": "&lt;sip:1003@.*party=called;screen=yes;privacy=off", "P-Asserted-Identity": None})
+
+
+@test
+def identity_colr(b):
+	"""Who answers and does not want to be shown: a trusted PBX hears the number, and Privacy says what to do with it."""
+	answered_by(b, " trusted\n", {"P-Asserted-Identity": "&lt;sip:1003@", "Privacy": "id"}, "--colr")
+
+
+@test
+def identity_colr_rpid(b):
+	"""The same as Remote-Party-ID."""
+	answered_by(b, " trusted\n identity rpid\n", {"Remote-Party-ID": "&lt;sip:1003@.*party=called;screen=yes;privacy=full"}, "--colr")
+
+
+@test
+def identity_colr_untrusted(b):
+	"""And a PBX that is not trusted hears nothing."""
+	answered_by(b, "", {"P-Asserted-Identity": None, "Remote-Party-ID": None, "Contact": "&lt;sip:127"}, "--colr")

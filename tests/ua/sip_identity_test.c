@@ -113,12 +113,14 @@ static void test_read(void)
 
 static void answered(struct sip_session *s, const struct sip_session_info *info, void *data)
 {
-	printf("  user: answered by '%s' \"%s\"\n", info->connected_user ?: "?", info->connected_name ?: "");
+	printf("  user: answered by '%s' \"%s\"%s\n", info->connected_user ?: "?", info->connected_name ?: "",
+	       info->connected_private ? ", who wants to stay unknown" : "");
 }
 
 static void provisional(struct sip_session *s, const struct sip_session_info *info, void *data)
 {
-	printf("  user: %u by '%s' \"%s\"\n", info->status, info->connected_user ?: "?", info->connected_name ?: "");
+	printf("  user: %u by '%s' \"%s\"%s\n", info->status, info->connected_user ?: "?", info->connected_name ?: "",
+	       info->connected_private ? ", who wants to stay unknown" : "");
 }
 
 static const struct sip_session_ops ops = { .provisional = provisional, .answered = answered };
@@ -224,16 +226,18 @@ static void test_connected_to_us(void)
 	stage_idle();
 }
 
+static bool private; /* who answers wants to stay unknown */
+
 static void answer(struct sip_session *s, struct sip_peer *peer, const struct sip_invite *inv, void *data)
 {
 	static const struct sip_session_ops no_ops;
 
 	sip_session_set_user(s, &no_ops, NULL);
 	EXPECT(sip_session_provisional(s, 180, NULL) == 0);
-	sip_session_set_connected(s, "+4917099", "Al");
+	sip_session_set_connected(s, "+4917099", "Al", private);
 	EXPECT(sip_session_provisional(s, 183, PHONE_SDP) == 0);
 	EXPECT(sip_session_answer(s, PHONE_SDP) == 0);
-	sip_session_set_connected(s, "too late", NULL);
+	sip_session_set_connected(s, "too late", NULL, false);
 	stage.s = s;
 }
 
@@ -243,11 +247,12 @@ static void test_connected_to_them(void)
 	unsigned int i;
 
 	stage.ua->ops.incoming = answer;
-	for (i = 0; i < 2 * ARRAY_SIZE(modes); i++) {
+	for (i = 0; i < 4 * ARRAY_SIZE(modes); i++) {
+		private = i / 2 % 2;
 		stage.peer->cfg.trusted = i % 2;
-		stage.peer->cfg.identity = modes[i / 2];
-		btw("we say who answers: %s, %s", get_value_string(sip_identity_mode_names, modes[i / 2]),
-		    i % 2 ? "trusted" : "not trusted");
+		stage.peer->cfg.identity = modes[i / 4];
+		btw("we say who answers%s: %s, %s", private ? " and wants to stay unknown" : "",
+		    get_value_string(sip_identity_mode_names, modes[i / 4]), i % 2 ? "trusted" : "not trusted");
 		fake_call_init(&call, stage.pbx, "1");
 		fake_call_invite(&call, NULL, PBX_SDP);
 		fake_sip_expect(stage.pbx, "100 INVITE");
@@ -259,6 +264,7 @@ static void test_connected_to_them(void)
 		show("P-Asserted-Identity");
 		show("P-Preferred-Identity");
 		show("Remote-Party-ID");
+		show("Privacy");
 		fake_call_take(&call);
 		fake_call_ack(&call, NULL);
 		sip_session_end(stage.s, NULL);

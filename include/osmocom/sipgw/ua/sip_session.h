@@ -44,6 +44,7 @@ struct sip_session_info {
 	const char *text;	/*!< Warning text or reason phrase */
 	const char *content_type, *body; /*!< info() */
 	const char *connected_user, *connected_name; /*!< who is at the other end, as a trusted peer asserts it in a response or request */
+	bool connected_private;	/*!< he wants to stay unknown: then without the two above */
 	bool way_failed;	/*!< ended(): the way failed, not the called party; another target may be tried (RFC 3263 4.3) */
 	const char *redirect_user; /*!< ended() after a 3xx: user part of the Contact to be called instead */
 	struct sip_peer *redirect_peer; /*!< the configured peer that this Contact is at; NULL: none, then redirect_user is to be routed anew */
@@ -84,7 +85,7 @@ void sip_session_set_user(struct sip_session *s, const struct sip_session_ops *o
 int sip_session_provisional(struct sip_session *s, uint16_t status, const char *sdp);	/*!< UAS: 180, 183 */
 int sip_session_answer(struct sip_session *s, const char *sdp);				/*!< UAS: 200 */
 /*! UAS: who answers, told in 180, 183 and 200 as the peer's settings say (RFC 3325). Copied. */
-void sip_session_set_connected(struct sip_session *s, const char *user, const char *name);
+void sip_session_set_connected(struct sip_session *s, const char *user, const char *name, bool private);
 int sip_session_reply(struct sip_session *s, uint16_t status, const char *sdp);		/*!< to the pending reoffer(), or to an offer in a response */
 /*! The outcome is told by reanswered(). -EAGAIN: a re-INVITE is pending either way, nothing is sent and told; -EINVAL: not confirmed, or no SDP. */
 int sip_session_reinvite(struct sip_session *s, const char *sdp);

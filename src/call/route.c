@@ -4,8 +4,8 @@
  * other call.
  *
  * One rule holds whatever is configured: a call that came from SIP goes to the GSM side and nowhere else, so nobody can
- * use us as a relay between SIP peers (toll fraud). Rules that lead to peers do not exist for it: "all calls to the PBX"
- * is then a table with which phones can be called, too. */
+ * use us as a relay between SIP peers (toll fraud). Rules that lead to peers do not exist for it: "all calls to the
+ * PBX" is then a table with which phones can be called, too. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include <osmocom/core/sockaddr_str.h>
 #include <osmocom/core/utils.h>
 
 #include <osmocom/sipgw/base/token.h>
@@ -202,15 +203,19 @@ void route_rewrite(const struct calls *calls, const struct leg_kind *from, struc
 }
 
 int route_look_ahead(const struct calls *calls, const struct leg_kind *from, const char *from_target,
-		     const struct call_parties *parties)
+		     const struct call_parties *parties, struct osmo_sockaddr_str *near)
 {
 	struct call_parties rewritten = *parties;
 	struct route route;
 	struct cause why;
 
+	if (near)
+		*near = (struct osmo_sockaddr_str){};
 	if (numbering_in(calls, from, from_target, &rewritten, &why) < 0 ||
 	    !admission_look_ahead(calls, from == calls->sip, &rewritten))
 		return -1;
 	route = route_find(calls, from, from_target, &rewritten);
+	if (near && route.kind && route.kind->near)
+		route.kind->near(route.kind, route.target, near);
 	return route.kind ? (int)route.media_mode : -1;
 }

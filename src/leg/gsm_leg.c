@@ -34,6 +34,8 @@ static const struct rate_ctr_desc gsm_ctr_desc[] = {
 	[GSM_CTR_HOLD_REJECTED] = { "hold:rejected",
 				    "Hold and retrieval refused by the SIP side or because of an offer under way" },
 	[GSM_CTR_NO_CODEC] = { "no_codec", "Session descriptions without a codec in common" },
+	[GSM_CTR_NO_ADDRESS] = { "no_address",
+				 "Session descriptions without an address that can be sent to: IPv4 against IPv6, host names" },
 };
 
 static const struct rate_ctr_group_desc gsm_ctrg_desc = {

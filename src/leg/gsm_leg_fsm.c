@@ -107,7 +107,7 @@ static void st_idle(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 		gsm_setup_parties(gsm_kind_of(gl), gl->parties, setup);
 		if (gl->parties->emergency)
 			LOG_GSM(gl, LOGL_NOTICE, "EMERGENCY call, IMSI %s\n", setup->imsi[0] ? setup->imsi : "not known");
-		mode = route_look_ahead(gsm_kind_of(gl)->env.calls, gl->leg.kind, "", gl->parties);
+		mode = route_look_ahead(gsm_kind_of(gl)->env.calls, gl->leg.kind, "", gl->parties, NULL);
 		gsm_media_init(gl, mode < 0 ? MEDIA_ANCHORED : mode);
 		state_chg(gl, GSM_ST_MO_MEDIA);
 		if (mode < 0) { /* the call finds the same, and says so with the numbers */

@@ -73,6 +73,7 @@ enum gsm_ctr {
 	GSM_CTR_HOLD,
 	GSM_CTR_HOLD_REJECTED,
 	GSM_CTR_NO_CODEC,
+	GSM_CTR_NO_ADDRESS,
 };
 
 /*! An address as long as it has to be: three of them are kept per call. */
@@ -260,6 +261,9 @@ struct gsm_remote {
 bool gsm_remote_offer(struct gsm_leg *gl, struct gsm_remote *u, const char *text, struct cause *why);
 bool gsm_remote_answer(struct gsm_leg *gl, struct gsm_remote *u, const char *text, struct cause *why);
 bool gsm_remote_remember(struct gsm_leg *gl, const struct gsm_remote *u, const char *text);
+bool gsm_remote_fits_gateway(struct gsm_leg *gl, struct cause *why);
+bool gsm_remote_msc_fits_gateway(struct gsm_leg *gl, struct cause *why);
+void gsm_remote_guess(const struct gsm_leg *gl, struct osmo_sockaddr_str *near);
 void gsm_remote_keep(struct gsm_leg *gl);
 bool gsm_remote_restore(struct gsm_leg *gl);
 

@@ -127,6 +127,8 @@ static void want_peer(struct gsm_leg *gl)
 	gsm_codecs_peer(&want.codec, &want.event, gl);
 	say_packing(&want.codec);
 	rtp_addr_to_str(&want.remote, &m->peer);
+	if (m->peer.af == AF_UNSPEC)
+		gsm_remote_guess(gl, &want.near);
 	/* hold is recvonly: osmo-mgw knows no "inactive" */
 	if (m->peer.af != AF_UNSPEC && m->peer_receives && !m->phone_holds)
 		want.mode = MGW_MODE_SENDRECV;
@@ -134,14 +136,32 @@ static void want_peer(struct gsm_leg *gl)
 	mgw_endp_want(m->endp, MGW_CONN_PEER, &want);
 }
 
+/* The gateway has no address for what the SIP side said. What was there before goes on if that was a new offer. */
+static void address_refused(struct gsm_leg *gl, const struct cause *why)
+{
+	struct gsm_media *m = &gl->media;
+
+	if (!m->offer || !gsm_remote_restore(gl)) {
+		gsm_leg_release(gl, why);
+		return;
+	}
+	LOG_GSM_MEDIA(gl, "new offer refused: %s", why->text);
+	TALLOC_FREE(m->offer);
+	want_peer(gl);
+	leg_post_media(&gl->leg, LEG_EV_MEDIA, LEG_MEDIA_REFUSED, NULL);
+}
+
 static void core_ready(struct gsm_leg *gl, const struct osmo_sockaddr_str *local)
 {
 	struct gsm_media *m = &gl->media;
 	struct rtp_addr was = m->core;
+	struct cause why;
 
 	m->core_busy = false;
 	rtp_addr_from_str(&m->core, local);
-	if (!m->connected || !rtp_addr_equal(&was, &m->core))
+	if (!gsm_remote_msc_fits_gateway(gl, &why))
+		gsm_leg_release(gl, &why);
+	else if (!m->connected || !rtp_addr_equal(&was, &m->core))
 		tx_rtp_connect(gl, NULL);
 }
 
@@ -150,10 +170,13 @@ static void peer_ready(struct gsm_leg *gl, const struct osmo_sockaddr_str *local
 {
 	struct gsm_media *m = &gl->media;
 	struct rtp_addr was = m->local;
+	struct cause why;
 
 	m->peer_busy = false;
 	rtp_addr_from_str(&m->local, local);
-	if (m->local_hash && !rtp_addr_equal(&was, &m->local))
+	if (!gsm_remote_fits_gateway(gl, &why))
+		address_refused(gl, &why);
+	else if (m->local_hash && !rtp_addr_equal(&was, &m->local))
 		m->moved = true;
 }
 
@@ -483,7 +506,7 @@ static bool match_offer(struct gsm_leg *gl)
 void gsm_media_phone_can(struct gsm_leg *gl, const struct mncc_msg *msg)
 {
 	struct sdp_gsm_side gsm = { .speech_ver = msg->bearer_cap.speech_ver };
-	struct osmo_sockaddr_str local = { .af = AF_INET, .ip = "192.0.2.1", .port = 9 };
+	struct osmo_sockaddr_str local = { .af = AF_UNSPEC, .port = 9 };
 	struct sdp_msg offer, answer;
 	char why[SDP_WHY_LEN];
 

@@ -12,6 +12,7 @@
 #include <osmocom/core/talloc.h>
 
 #include <osmocom/sipgw/base/token.h>
+#include <osmocom/sipgw/call/call.h>
 #include <osmocom/sipgw/sdp/sdp_nego.h>
 
 #include "gsm_leg_internal.h"
@@ -39,21 +40,104 @@ static bool parse(struct gsm_remote *u, const char *text, struct cause *why)
 	return false;
 }
 
+/* "peer offers audio at IPv6 fd00::2; media gateway has IPv4": it would be a silent call. RFC 3264 and RFC 6157 4.2
+ * leave it to the two sides to have an IP version in common; nobody here translates. */
+static struct cause no_address(struct gsm_leg *gl, const char *who, const struct osmo_sockaddr_str *theirs,
+			       const char *we, const struct osmo_sockaddr_str *ours)
+{
+	struct cause why = cause_make(CAUSE_INCOMPATIBLE_DEST, "%s audio at %s %s; %s %s", who, sdp_family_name(theirs),
+				      theirs->ip, we, sdp_family_name(ours));
+
+	why.warning = CAUSE_WARN_ADDRESS;
+	GSM_CTR(gl, GSM_CTR_NO_ADDRESS);
+	return why;
+}
+
+/* An address for documents (RFC 5737, RFC 3849): all that counts is its version. */
+static void any_of_family(struct osmo_sockaddr_str *addr, int af)
+{
+	*addr = (struct osmo_sockaddr_str){ .af = af };
+	OSMO_STRLCPY_ARRAY(addr->ip, af == AF_INET6 ? "2001:db8::1" : "192.0.2.1");
+}
+
+/*! Where the SIP side's address is likely to be as long as it is not known: near to the peer that will be called; an
+ * offer on hold (c=0.0.0.0) says at least which version it will have. */
+void gsm_remote_guess(const struct gsm_leg *gl, struct osmo_sockaddr_str *near)
+{
+	const struct sdp_media *audio;
+	struct sdp_msg sdp;
+
+	*near = (struct osmo_sockaddr_str){};
+	if (gl->parties)
+		route_look_ahead(gsm_kind_of(gl)->env.calls, gl->leg.kind, "", gl->parties, near);
+	else if (gl->media.offer && !sdp_msg_parse(&sdp, gl->media.offer, strlen(gl->media.offer), NULL) &&
+		 (audio = sdp_msg_audio(&sdp)) && audio->addr.af)
+		any_of_family(near, audio->addr.af);
+}
+
+/*! Can the gateway's port towards the SIP side, now that it is there, send to the SIP side's address? osmo-mgw says
+ * nothing if it has no address of that IP version. */
+bool gsm_remote_fits_gateway(struct gsm_leg *gl, struct cause *why)
+{
+	struct osmo_sockaddr_str theirs, ours;
+
+	rtp_addr_to_str(&theirs, &gl->media.peer);
+	rtp_addr_to_str(&ours, &gl->media.local);
+	if (gl->media.peer.af == AF_UNSPEC && gl->media.offer)
+		gsm_remote_guess(gl, &theirs);
+	if (sdp_same_family(&theirs, &ours))
+		return true;
+	*why = no_address(gl, gl->media.offer ? "peer offers" : "peer answers", &theirs, "media gateway has", &ours);
+	return false;
+}
+
+/*! The same towards the MSC. */
+bool gsm_remote_msc_fits_gateway(struct gsm_leg *gl, struct cause *why)
+{
+	struct osmo_sockaddr_str theirs, ours;
+
+	rtp_addr_to_str(&theirs, &gl->media.msc);
+	rtp_addr_to_str(&ours, &gl->media.core);
+	if (sdp_same_family(&theirs, &ours))
+		return true;
+	*why = no_address(gl, "MSC has", &theirs, "media gateway has", &ours);
+	why->value = CAUSE_BEARER_NOT_IMPL;
+	return false;
+}
+
+/* The words, the warning and the counter for an offer that cannot be answered. */
+static struct cause why_no_answer(struct gsm_leg *gl, struct sdp_msg *offer, const struct osmo_sockaddr_str *local,
+				  int rc, const char *text)
+{
+	struct cause why;
+
+	if (rc == -EAFNOSUPPORT)
+		return no_address(gl, "peer offers", &sdp_msg_audio(offer)->addr, "MSC has", local);
+	why = cause_make(CAUSE_INCOMPATIBLE_DEST, "%s", text);
+	why.warning = rc == -ENOTSUP ? CAUSE_WARN_FORMAT : rc == -EADDRNOTAVAIL ? CAUSE_WARN_ADDRESS : 0;
+	if (rc == -ENOTSUP)
+		GSM_CTR(gl, GSM_CTR_NO_CODEC);
+	if (rc == -EADDRNOTAVAIL)
+		GSM_CTR(gl, GSM_CTR_NO_ADDRESS);
+	return why;
+}
+
 /*! An offer: which of its streams and codecs our answer would take. Returns false with \a why if there is none. */
 bool gsm_remote_offer(struct gsm_leg *gl, struct gsm_remote *u, const char *text, struct cause *why)
 {
-	struct osmo_sockaddr_str local = { .af = AF_INET, .ip = "192.0.2.1", .port = 9 };
+	struct osmo_sockaddr_str local = { .af = AF_UNSPEC, .port = 9 };
 	char text_why[SDP_WHY_LEN];
 	struct sdp_msg answer;
 	int i = 0, rc;
 
+	/* a gateway with both IP versions moves to the one that is wanted, the MSC does not */
+	if (gl->media.mode == MEDIA_DIRECT && gl->media.local.af != AF_UNSPEC)
+		rtp_addr_to_str(&local, &gl->media.local);
 	if (!parse(u, text, why))
 		return false;
 	rc = gsm_codecs_answer(&answer, &u->sdp, gl, &local, SDP_SENDRECV, text_why);
 	if (rc < 0) {
-		*why = cause_make(CAUSE_INCOMPATIBLE_DEST, "%s", text_why);
-		if (rc == -ENOTSUP)
-			GSM_CTR(gl, GSM_CTR_NO_CODEC);
+		*why = why_no_answer(gl, &u->sdp, &local, rc, text_why);
 	} else {
 		while (!answer.media[i].addr.port)
 			i++;
@@ -79,6 +163,10 @@ bool gsm_remote_answer(struct gsm_leg *gl, struct gsm_remote *u, const char *tex
 	u->audio = sdp_msg_audio(&u->sdp);
 	if (rc == -ENOTSUP && u->audio) {
 		*why = no_codec(gl, u->audio);
+		return false;
+	}
+	if (rc == -EAFNOSUPPORT && u->audio) {
+		*why = no_address(gl, "peer answers", &u->audio->addr, "it was offered", &sdp_msg_audio(&offer)->addr);
 		return false;
 	}
 	chosen = rc || !u->audio ? NULL : sdp_nego_chosen(sdp_msg_audio(&offer), u->audio);

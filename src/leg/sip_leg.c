@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <osmocom/core/logging.h>
+#include <osmocom/core/sockaddr_str.h>
 #include <osmocom/core/talloc.h>
 #include <osmocom/core/utils.h>
 
@@ -56,6 +57,7 @@ static void session_end(struct sip_session *s, const struct cause *cause)
 		.status = cause_to_sip(cause->value),
 		.q850 = cause_valid(cause->value),
 		.text = cause->text[0] ? cause->text : NULL,
+		.warning = cause->warning,
 	};
 	sip_session_end(s, &end);
 }
@@ -87,8 +89,8 @@ static void on_ended(struct sip_session *s, const struct sip_session_info *info,
 	struct leg_released how = { .cause = cause_of(info), .way_failed = info->way_failed };
 
 	if (info->redirect_user && number_from_dial_string(&how.redirect, info->redirect_user) < 0)
-		how.cause = cause_make(CAUSE_INVALID_NUMBER, "redirected to '%s', which is no number",
-				       info->redirect_user);
+		how.cause =
+			cause_make(CAUSE_INVALID_NUMBER, "redirected to '%s', which is no number", info->redirect_user);
 	else if (info->redirect_user && info->redirect_peer)
 		OSMO_STRLCPY_ARRAY(how.redirect_target, info->redirect_peer->name);
 	sip_leg_record_end(data, info->status);
@@ -117,7 +119,9 @@ static void on_answered(struct sip_session *s, const struct sip_session_info *in
 	struct leg_event ev = { .type = LEG_EV_ANSWERED };
 
 	ev.answered.media = (struct leg_media){
-		.kind = info->is_offer ? LEG_MEDIA_OFFER : info->sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_NONE,
+		.kind = info->is_offer ? LEG_MEDIA_OFFER
+			: info->sdp    ? LEG_MEDIA_ANSWER
+				       : LEG_MEDIA_NONE,
 		.sdp = info->sdp,
 	};
 	sip_leg_connected_from_info(&ev.answered.connected, info);
@@ -308,6 +312,13 @@ static int kind_media_mode(const struct leg_kind *kind, const char *target)
 	return peer ? peer->cfg.media_mode : -ENOENT;
 }
 
+static bool kind_near(const struct leg_kind *kind, const char *target, struct osmo_sockaddr_str *addr)
+{
+	const struct sip_peer *peer = sip_peer_find(env_of(kind)->ua, target);
+
+	return peer && peer->usable && !osmo_sockaddr_str_from_sockaddr(addr, &peer->remote.u.sas);
+}
+
 static const char *kind_target(const struct leg *leg)
 {
 	const struct sip_leg *sl = sip_leg_from((struct leg *)leg);
@@ -384,6 +395,7 @@ const struct leg_kind *sip_leg_kind_alloc(void *ctx, const struct sip_leg_env *e
 			.alloc = kind_alloc,
 			.handle = kind_handle,
 			.media_mode = kind_media_mode,
+			.near = kind_near,
 			.target = kind_target,
 			.record = sip_leg_record,
 			.to_str_buf = kind_to_str_buf,

@@ -184,6 +184,8 @@ struct mgw_conn_state {
 	struct mgw_fmt *codec;	/*!< NULL: nothing wanted yet */
 	struct mgw_fmt *event;	/*!< NULL: no telephone-event */
 	struct mgw_addr remote, local;
+	bool guess;		/*!< remote is only where it is likely to be */
+	bool guess_told;	/*!< and the gateway has to know, since what it chose by itself will not do */
 	uint16_t ptime;
 	uint8_t mode;
 	uint8_t pt;		/*!< that the gateway answered with */
@@ -225,6 +227,7 @@ bool mgw_endp_set_name(struct mgw_endp *endp, struct mgcp_text name);
 struct mgw_endp *mgw_endp_find(struct mgw_path *path, struct mgcp_text name);
 void mgw_addr_from_str(struct mgw_addr *addr, const struct osmo_sockaddr_str *str);
 void mgw_addr_to_str(struct osmo_sockaddr_str *str, const struct mgw_addr *addr);
+bool mgw_conn_tells_remote(const struct mgw_conn_state *c);
 struct mgcp_trx *mgw_endp_tx_conn(struct mgw_endp *endp, enum mgw_conn conn, mgcp_trx_cb cb);
 struct mgcp_trx *mgw_endp_tx_delete(struct mgw_endp *endp, struct mgw_conn_state *conn, mgcp_trx_cb cb);
 void mgw_endp_tx_delete_other(struct mgw_endp *endp, const struct mgcp_msg *rsp);

@@ -21,6 +21,7 @@
 #include "mgcp_internal.h"
 
 #define DEFAULT_PTIME_MS 20
+#define DISCARD_PORT	 9
 
 static const char *const mode_names[] = {
 	[MGW_MODE_RECVONLY] = "recvonly",
@@ -201,6 +202,12 @@ static void put_call_id(char *buf, size_t len, struct mgcp_msg *cmd, const struc
 	cmd->params[MGCP_PARAM_C] = mgcp_text(buf);
 }
 
+/*! Is the gateway told of a remote side? */
+bool mgw_conn_tells_remote(const struct mgw_conn_state *c)
+{
+	return c->remote.af && (!c->guess || c->guess_told);
+}
+
 /*! CRCX, or MDCX if it exists: make a connection what is wanted. \returns NULL if the command cannot be written. */
 struct mgcp_trx *mgw_endp_tx_conn(struct mgw_endp *endp, enum mgw_conn conn, mgcp_trx_cb cb)
 {
@@ -217,8 +224,8 @@ struct mgcp_trx *mgw_endp_tx_conn(struct mgw_endp *endp, enum mgw_conn conn, mgc
 	snprintf(options, sizeof(options), "p:%u, a:%s", c->ptime, c->codec->fmt.enc);
 	cmd.params[MGCP_PARAM_L] = mgcp_text(options);
 	/* osmo-mgw before 1.13 answers 527 to a mode that sends while it does not know where to */
-	cmd.params[MGCP_PARAM_M] = mgcp_text(mode_names[c->remote.af ? c->mode : MGW_MODE_RECVONLY]);
-	if (c->remote.af) {
+	cmd.params[MGCP_PARAM_M] = mgcp_text(mode_names[c->remote.af && !c->guess ? c->mode : MGW_MODE_RECVONLY]);
+	if (mgw_conn_tells_remote(c)) {
 		rc = put_remote(body, sizeof(body), c);
 		if (rc < 0 || rc >= sizeof(body))
 			return NULL;
@@ -278,6 +285,15 @@ static void set_fmt(struct mgw *mgw, struct mgw_fmt **p, const struct sdp_format
 	mgw_fmt_put(old);
 }
 
+/* The discard port: osmo-mgw wants some. */
+static void guess_remote(struct mgw_conn_state *c, const struct osmo_sockaddr_str *near)
+{
+	struct osmo_sockaddr_str there = *near;
+
+	there.port = DISCARD_PORT;
+	mgw_addr_from_str(&c->remote, &there);
+}
+
 void mgw_endp_want(struct mgw_endp *endp, enum mgw_conn conn, const struct mgw_want *want)
 {
 	struct mgw_conn_state *c = &endp->conns[conn];
@@ -286,6 +302,9 @@ void mgw_endp_want(struct mgw_endp *endp, enum mgw_conn conn, const struct mgw_w
 	set_fmt(endp->mgw, &c->codec, &want->codec);
 	set_fmt(endp->mgw, &c->event, &want->event);
 	mgw_addr_from_str(&c->remote, &want->remote);
+	c->guess = !c->remote.af;
+	if (c->guess)
+		guess_remote(c, &want->near);
 	c->mode = want->mode;
 	c->ptime = want->ptime ? want->ptime : DEFAULT_PTIME_MS;
 	c->changed = true;

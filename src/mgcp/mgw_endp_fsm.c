@@ -233,7 +233,7 @@ static bool codec_fits(const struct mgw_conn_state *c, const struct sdp_format *
 	if (got->enc[0] && (strcasecmp(got->enc, want->enc) || (got->rate && want->rate && got->rate != want->rate)))
 		return false;
 	/* without a remote address there was no session description from us, so it chose a payload type by itself */
-	if (!got->enc[0] || c->remote.af)
+	if (!got->enc[0] || mgw_conn_tells_remote(c))
 		return got->pt == want->pt;
 	return true;
 }
@@ -311,6 +311,21 @@ static bool adopt(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 	return rsp->params[MGCP_PARAM_I].len && mgcp_text_copy(c->id, sizeof(c->id), rsp->params[MGCP_PARAM_I]);
 }
 
+static bool is_loopback(const struct mgw_addr *addr)
+{
+	return addr->af == 4 ? addr->ip[0] == 127 : IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)addr->ip);
+}
+
+/* A gateway that is not told of a remote side gives IPv6 if it has both, and osmo-mgw with "rtp ip-probing" the address
+ * that its MGCP port has. If that will not do for where the remote side is likely to be, it has to know. */
+static bool ask_again(struct mgw_conn_state *c)
+{
+	if (!c->guess || !c->remote.af || c->guess_told)
+		return false;
+	c->guess_told = c->local.af != c->remote.af || (is_loopback(&c->local) && !is_loopback(&c->remote));
+	return c->guess_told;
+}
+
 static void accepted(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 {
 	struct mgw_conn_state *c = &endp->conns[endp->conn];
@@ -329,12 +344,14 @@ static void accepted(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 		fail(endp, CAUSE_PROTOCOL, true, why);
 		return;
 	}
+	if (ask_again(c))
+		c->changed = true;
 	if (endp->ending || c->changed) { /* that was not the last word: no verdict on it */
 		next_step(endp);
 		return;
 	}
 	if (!fits) {
-		fail(endp, c->remote.af ? CAUSE_INCOMPATIBLE : CAUSE_NO_BEARER, true,
+		fail(endp, mgw_conn_tells_remote(c) ? CAUSE_INCOMPATIBLE : CAUSE_NO_BEARER, true,
 		     "the gateway answered with another codec");
 		return;
 	}

@@ -265,8 +265,12 @@ static void why_of(char *why, int rc, const struct sdp_msg *offer, const struct 
 	const struct sdp_media *audio = sdp_msg_audio(&copy);
 	struct sdp_caps theirs = {};
 
-	if (rc == -EADDRNOTAVAIL) {
+	if (rc == -EADDRNOTAVAIL && audio && audio->named) {
+		osmo_strlcpy(why, "the offer has a host name in c=, not an IP address", SDP_WHY_LEN);
+	} else if (rc == -EADDRNOTAVAIL) {
 		osmo_strlcpy(why, "the offer has no usable IP address for the audio", SDP_WHY_LEN);
+	} else if (rc == -EAFNOSUPPORT) {
+		osmo_strlcpy(why, "the offer's audio address is of another IP version than ours", SDP_WHY_LEN);
 	} else if (rc != -ENOTSUP || !audio || !audio->addr.port) {
 		osmo_strlcpy(why, "the offer has no plain RTP audio stream", SDP_WHY_LEN);
 	} else {

@@ -7,6 +7,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
+#include <ctype.h>
 #include <errno.h>
 #include <arpa/inet.h>
 
@@ -22,6 +23,7 @@ struct scope {
 	struct osmo_sockaddr_str addr;
 	enum sdp_dir dir;
 	bool has_addr, has_dir, crypto;
+	bool named; /*!< the address is a host name */
 };
 
 struct parse {
@@ -88,6 +90,7 @@ static void end_media(struct parse *p)
 		return;
 	m->addr.af = addr->addr.af;
 	OSMO_STRLCPY_ARRAY(m->addr.ip, addr->addr.ip);
+	m->named = addr->named;
 	m->dir = dir->dir;
 	m->crypto = p->own.crypto || p->session.crypto;
 	for (i = 0; i < m->n_formats; i++) {
@@ -158,6 +161,19 @@ static int parse_origin(struct parse *p, struct sdp_str val)
 	return 0;
 }
 
+/*! Could that be a host name (RFC 8866 9, FQDN)? Neither numbers nor colons only. */
+static bool is_name(struct sdp_str s)
+{
+	bool letter = false;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == ':')
+			return false;
+		letter |= isalpha((unsigned char)s.p[i]);
+	}
+	return letter;
+}
+
 /*! c= */
 static int parse_connection(struct parse *p, struct sdp_str val)
 {
@@ -171,6 +187,7 @@ static int parse_connection(struct parse *p, struct sdp_str val)
 	if (scope->has_addr)
 		return 0;
 	parse_addr(&scope->addr, net, type, addr);
+	scope->named = scope->addr.af == AF_UNSPEC && sdp_str_is(net, "IN") && is_name(addr);
 	scope->has_addr = true;
 	return 0;
 }

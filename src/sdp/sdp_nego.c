@@ -229,6 +229,16 @@ static bool addr_is_usable(const struct osmo_sockaddr_str *addr)
 	return false;
 }
 
+bool sdp_same_family(const struct osmo_sockaddr_str *a, const struct osmo_sockaddr_str *b)
+{
+	return a->af == AF_UNSPEC || b->af == AF_UNSPEC || a->af == b->af;
+}
+
+const char *sdp_family_name(const struct osmo_sockaddr_str *addr)
+{
+	return addr->af == AF_INET6 ? "IPv6" : addr->af == AF_INET ? "IPv4" : "no address";
+}
+
 /*! RFC 3264 6.1: a format in the answer is one of the offer. Payload types may differ, but where the answer gives no
  * name, the number is all there is. */
 static bool was_offered(const struct sdp_media *offered, const struct sdp_format *f)
@@ -272,8 +282,12 @@ static int check_audio(const struct sdp_media *o, const struct sdp_media *a, con
 		return fail(-EPROTO, why, "the answer changes the transport of the audio stream");
 	if (!sdp_nego_chosen(o, a))
 		return fail(-ENOTSUP, why, "the answer has none of the voice codecs that were offered");
+	if (a->named)
+		return fail(-EADDRNOTAVAIL, why, "the answer has a host name in c=, not an IP address");
 	if (!addr_is_usable(&a->addr))
 		return fail(-EADDRNOTAVAIL, why, "the answer has no usable IP address for the audio");
+	if (!sdp_same_family(&o->addr, &a->addr) && osmo_sockaddr_str_is_nonzero(&a->addr))
+		return fail(-EAFNOSUPPORT, why, "the answer's audio address is of another IP version than the offer's");
 	return 0;
 }
 
@@ -371,9 +385,10 @@ static void settle(struct sdp_media *m, const struct sdp_caps *common, const str
 	}
 }
 
-/*! The stream of an offer to accept. Returns its index and the formats in common, or the error that came nearest to
- * success. */
-static int pick_stream(const struct sdp_msg *offer, const struct sdp_caps *caps, struct sdp_caps *common)
+/*! The stream of an offer to accept, sent to from \a addr. Returns its index and the formats in common, or the error
+ * that came nearest to success. */
+static int pick_stream(const struct sdp_msg *offer, const struct sdp_caps *caps, const struct osmo_sockaddr_str *addr,
+		       struct sdp_caps *common)
 {
 	int i, rc = -ENOENT;
 
@@ -385,6 +400,10 @@ static int pick_stream(const struct sdp_msg *offer, const struct sdp_caps *caps,
 		if (!addr_is_usable(&o->addr)) {
 			if (rc == -ENOENT)
 				rc = -EADDRNOTAVAIL;
+			continue;
+		}
+		if (!sdp_same_family(&o->addr, addr)) {
+			rc = -EAFNOSUPPORT;
 			continue;
 		}
 		if (sdp_nego_common(common, caps, o, false) > 0)
@@ -416,7 +435,7 @@ int sdp_nego_make_answer(struct sdp_msg *answer, const struct sdp_msg *offer, co
 			 const struct osmo_sockaddr_str *addr, enum sdp_dir dir)
 {
 	struct sdp_caps common;
-	int i, picked = pick_stream(offer, caps, &common);
+	int i, picked = pick_stream(offer, caps, addr, &common);
 
 	if (picked < 0)
 		return picked;

@@ -216,7 +216,7 @@ static void write_head(struct sip_writer *w, const char *head, bool with_rr)
 	}
 }
 
-static void write_warning(struct sip_tx *tx, const char *text)
+static void write_warning(struct sip_tx *tx, uint16_t code, const char *text)
 {
 	char clean[128], *c;
 
@@ -225,7 +225,7 @@ static void write_warning(struct sip_tx *tx, const char *text)
 		if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ')
 			*c = '\'';
 	}
-	sip_write_header(&tx->w, "Warning", "399 %s \"%s\"", tx->local, clean);
+	sip_write_header(&tx->w, "Warning", "%u %s \"%s\"", code ?: 399, tx->local, clean);
 }
 
 /*! Begin a response to a request of theirs that makes or changes the session. */
@@ -265,7 +265,7 @@ int sip_uas_respond(struct sip_session *s, uint16_t status, const char *sdp, con
 	if (end)
 		sip_tx_reason(&tx, end->q850);
 	if (end && end->text)
-		write_warning(&tx, end->text);
+		write_warning(&tx, end->warning, end->text);
 	len = sip_tx_end(&tx, SIP_TYPE_SDP, sip_rel100_agreed(in) ? NULL : sdp);
 	if (len < 0)
 		return len;

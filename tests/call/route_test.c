@@ -247,11 +247,11 @@ static void test_look_ahead(void)
 			    bad = parties("1", "0900", "");
 
 	btw("what a leg has to know beforehand is what it gets then");
-	EXPECT(route_look_ahead(calls, &gsm.kind, "", &p) == MEDIA_DIRECT);
-	EXPECT(route_look_ahead(calls, &gsm.kind, "", &sip_call) == MEDIA_ANCHORED);
-	EXPECT(route_look_ahead(calls, &gsm.kind, "", &bad) < 0);
+	EXPECT(route_look_ahead(calls, &gsm.kind, "", &p, NULL) == MEDIA_DIRECT);
+	EXPECT(route_look_ahead(calls, &gsm.kind, "", &sip_call, NULL) == MEDIA_ANCHORED);
+	EXPECT(route_look_ahead(calls, &gsm.kind, "", &bad, NULL) < 0);
 	route_rule_find(&calls->routes, "phones")->gsm_media = MEDIA_ANCHORED;
-	EXPECT(route_look_ahead(calls, &gsm.kind, "", &p) == MEDIA_ANCHORED);
+	EXPECT(route_look_ahead(calls, &gsm.kind, "", &p, NULL) == MEDIA_ANCHORED);
 }
 
 int main(void)

@@ -26,6 +26,7 @@
 struct conn {
 	bool used;
 	uint16_t port;
+	bool ipv6;
 	char what[256]; /* what was asked for last */
 };
 
@@ -33,7 +34,7 @@ static struct {
 	struct osmo_fd fd;
 	struct conn conns[MAX_ENDPS][2];
 	uint16_t next_port;
-	bool silent, probes;
+	bool silent, probes, ipv6, no_ipv4;
 	int refuse;
 	unsigned int lose;
 	unsigned int n_log;
@@ -45,6 +46,7 @@ struct cmd {
 	char verb[8], id[16], endp[64];
 	char mode[16], ci[16], codec[32];
 	char remote[64], format[64];
+	bool ipv6;	/* the remote side */
 	char what[256]; /* all of it in words */
 };
 
@@ -66,11 +68,12 @@ static void parse_line(struct cmd *c, const char *line)
 	} else if (!strncasecmp(line, "L: ", 3) && (p = strstr(line, "a:"))) {
 		field(c->codec, sizeof(c->codec), p + 2);
 		c->codec[strcspn(c->codec, ", ")] = '\0';
-	} else if (!strncmp(line, "c=IN IP4 ", 9)) {
+	} else if (!strncmp(line, "c=IN IP4 ", 9) || !strncmp(line, "c=IN IP6 ", 9)) {
 		field(c->remote, sizeof(c->remote), line + 9);
+		c->ipv6 = line[7] == '6';
 	} else if (sscanf(line, "m=audio %d", &port) == 1) {
 		OSMO_STRLCPY_ARRAY(ip, c->remote);
-		snprintf(c->remote, sizeof(c->remote), "%.40s:%d", ip, port);
+		snprintf(c->remote, sizeof(c->remote), c->ipv6 ? "[%.40s]:%d" : "%.40s:%d", ip, port);
 		field(c->format, sizeof(c->format), strstr(line, "RTP/AVP ") + 8);
 	} else if (!strncmp(line, "a=rtpmap:", 9) && atoi(line + 9) == atoi(c->format)) {
 		p = strchr(line, ' ');
@@ -124,6 +127,7 @@ static int pt_of(const struct cmd *c)
 
 static int ok_with_sdp(char *out, size_t len, const struct cmd *c, int endp, int conn, const char *head)
 {
+	const char *addr = mgw.conns[endp][conn].ipv6 ? "IP6 fd00::9" : "IP4 127.0.0.9";
 	int pt = pt_of(c);
 	char rtpmap[64] = "";
 
@@ -131,9 +135,22 @@ static int ok_with_sdp(char *out, size_t len, const struct cmd *c, int endp, int
 		snprintf(rtpmap, sizeof(rtpmap), "a=rtpmap:%d %s%s\r\n", pt, c->codec,
 			 strchr(c->codec, '/') ? "" : "/8000");
 	return snprintf(out, len,
-			"200 %s OK\r\n%s\r\nv=0\r\no=- %d 23 IN IP4 127.0.0.9\r\ns=-\r\nc=IN IP4 127.0.0.9\r\nt=0 0\r\n"
+			"200 %s OK\r\n%s\r\nv=0\r\no=- %d 23 IN %s\r\ns=-\r\nc=IN %s\r\nt=0 0\r\n"
 			"m=audio %u RTP/AVP %d\r\na=ptime:20\r\n%s",
-			c->id, head, endp, mgw.conns[endp][conn].port, pt, rtpmap);
+			c->id, head, endp, addr, addr, mgw.conns[endp][conn].port, pt, rtpmap);
+}
+
+/* The remote side's IP version if it has that one; osmo-mgw says nothing if it has not */
+static bool takes_ipv6(const struct cmd *c)
+{
+	return mgw.no_ipv4 || (mgw.ipv6 && (c->ipv6 || !c->remote[0]));
+}
+
+static void bind_port(struct conn *conn, bool ipv6)
+{
+	conn->ipv6 = ipv6;
+	conn->port = mgw.next_port;
+	mgw.next_port += 2;
 }
 
 static int crcx(char *out, size_t len, const struct cmd *c)
@@ -149,8 +166,8 @@ static int crcx(char *out, size_t len, const struct cmd *c)
 		return snprintf(out, len, "540 %s FAIL\r\n", c->id);
 	if (strcmp(c->mode, "recvonly") && !c->remote[0])
 		return snprintf(out, len, "527 %s FAIL\r\n", c->id);
-	mgw.conns[endp][conn] = (struct conn){ .used = true, .port = mgw.next_port };
-	mgw.next_port += 2;
+	mgw.conns[endp][conn] = (struct conn){ .used = true };
+	bind_port(&mgw.conns[endp][conn], takes_ipv6(c));
 	OSMO_STRLCPY_ARRAY(mgw.conns[endp][conn].what, c->what);
 	log_cmd(c);
 	if (strchr(c->endp, '*'))
@@ -181,10 +198,8 @@ static int mdcx(char *out, size_t len, const struct cmd *c)
 	/* a live endpoint is asked now and then if it is still there, by an MDCX that says nothing new */
 	if (strcmp(mgw.conns[endp][conn].what, c->what)) {
 		log_cmd(c);
-		if (mgw.probes) {
-			mgw.conns[endp][conn].port = mgw.next_port;
-			mgw.next_port += 2;
-		}
+		if (mgw.probes || mgw.conns[endp][conn].ipv6 != takes_ipv6(c))
+			bind_port(&mgw.conns[endp][conn], takes_ipv6(c));
 	}
 	OSMO_STRLCPY_ARRAY(mgw.conns[endp][conn].what, c->what);
 	return ok_with_sdp(out, len, c, endp, conn, "");
@@ -285,6 +300,12 @@ void mgw_is_silent(bool silent)
 void mgw_probes(bool probes)
 {
 	mgw.probes = probes;
+}
+
+void mgw_has(bool ipv4, bool ipv6)
+{
+	mgw.no_ipv4 = !ipv4;
+	mgw.ipv6 = ipv6;
 }
 
 void mgw_refuses(int code)

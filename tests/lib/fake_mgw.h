@@ -15,5 +15,6 @@ void mgw_refuses(int code);		/*!< answer the next command with this code; 0: no 
 void mgw_loses(unsigned int n);		/*!< the next n commands do not arrive */
 void mgw_restarts(void);		/*!< forgets all endpoints */
 void mgw_probes(bool probes);		/*!< takes another port when it learns the remote side ("rtp ip-probing") */
+void mgw_has(bool ipv4, bool ipv6);	/*!< its addresses; both: IPv6 as long as it does not know to whom (as it begins: IPv4) */
 void mgw_heard(void);			/*!< print the commands since the last time, without keep-alives */
 unsigned int mgw_n_connections(void);

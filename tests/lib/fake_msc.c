@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <osmocom/core/select.h>
+#include <osmocom/core/sockaddr_str.h>
 #include <osmocom/core/socket.h>
 #include <osmocom/core/utils.h>
 
@@ -223,12 +224,11 @@ static void print_number(const char *name, const uint8_t *buf, enum msc_offset o
 static void print_rtp(const uint8_t *buf)
 {
 	struct sockaddr_storage addr;
-	char ip[INET_ADDRSTRLEN];
+	struct osmo_sockaddr_str str;
 
-	if (!msc_get_rtp(buf, &addr) || addr.ss_family != AF_INET)
+	if (!msc_get_rtp(buf, &addr) || osmo_sockaddr_str_from_sockaddr(&str, &addr))
 		return;
-	inet_ntop(AF_INET, &((struct sockaddr_in *)&addr)->sin_addr, ip, sizeof(ip));
-	tell(" %s:%u pt %u", ip, ntohs(((struct sockaddr_in *)&addr)->sin_port), msc_get(buf, MSC_O_RTP_PT));
+	tell(str.af == AF_INET6 ? " [%s]:%u pt %u" : " %s:%u pt %u", str.ip, str.port, msc_get(buf, MSC_O_RTP_PT));
 }
 
 static void print_signal(const uint8_t *buf)

@@ -116,11 +116,11 @@ static void print_sdp(const char *sdp)
 	if (strncmp(sdp, "v=0", 3))
 		return;
 	sscanf(sdp, "v=0\r\no=%*s %*s %u", &version);
-	if ((p = strstr(sdp, "\r\nc=IN IP4 ")))
-		sscanf(p, "\r\nc=IN IP4 %63s", addr);
+	if ((p = strstr(sdp, "\r\nc=IN IP")))
+		sscanf(p, "\r\nc=IN IP%*c %63s", addr);
 	if ((p = strstr(sdp, "\r\nm=audio ")))
 		sscanf(p, "\r\nm=audio %u RTP/AVP %63[^\r]", &port, formats);
-	tell(" SDP v%u %s:%u pt %s", version, addr, port, formats);
+	tell(strchr(addr, ':') ? " SDP v%u [%s]:%u pt %s" : " SDP v%u %s:%u pt %s", version, addr, port, formats);
 	for (i = 0; i < ARRAY_SIZE(dirs); i++) {
 		snprintf(key, sizeof(key), "\r\na=%s", dirs[i]);
 		if (strstr(sdp, key))

@@ -37,6 +37,8 @@ static const char *rc_name(int rc)
 		return "EADDRNOTAVAIL";
 	case -ENOENT:
 		return "ENOENT";
+	case -EAFNOSUPPORT:
+		return "EAFNOSUPPORT";
 	default:
 		return "?";
 	}
@@ -165,6 +167,8 @@ static void test_streams(void)
 	EXPECT(sdp_nego_make_answer(&answer, &offer, &ours, &our_addr, SDP_SENDRECV) == -EADDRNOTAVAIL);
 	parse(&offer, "m=audio 4000 RTP/AVP 3\r\nc=IN IP6 ff02::1\r\n");
 	EXPECT(sdp_nego_make_answer(&answer, &offer, &ours, &our_addr, SDP_SENDRECV) == -EADDRNOTAVAIL);
+	parse(&offer, "m=audio 4000 RTP/AVP 3\r\nc=IN IP6 2001:db8::1\r\n");
+	EXPECT(sdp_nego_make_answer(&answer, &offer, &ours, &our_addr, SDP_SENDRECV) == -EAFNOSUPPORT);
 	parse(&offer, "m=audio 4000 RTP/AVP 101\r\na=rtpmap:101 telephone-event/8000\r\n");
 	caps_of(&ours, &gsm_sides[1]);
 	EXPECT(sdp_nego_make_answer(&answer, &offer, &ours, &our_addr, SDP_SENDRECV) == -ENOTSUP);
@@ -203,6 +207,7 @@ static void test_check_answer(void)
 		"m=audio 9000 rtp/avp 112\r\nm=video 0 RTP/AVP 96\r\n",
 		"m=audio 9000 RTP/AVP 3\r\nc=IN IP4 0.0.0.0\r\nm=video 0 RTP/AVP 96\r\n",
 		"m=audio 9000 RTP/AVP 3\r\na=inactive\r\nc=IN IP6 2001:db8::1\r\nm=video 0 RTP/AVP 96\r\n",
+		"m=audio 9000 RTP/AVP 3\r\nc=IN IP6 ::\r\nm=video 0 RTP/AVP 96\r\n",
 		"m=audio 0 RTP/AVP 3\r\nm=video 0 RTP/AVP 96\r\n",
 		"m=audio 9000 RTP/AVP 8 0\r\nm=video 0 RTP/AVP 96\r\n",
 		"m=audio 9000 RTP/AVP 101\r\nm=video 0 RTP/AVP 96\r\n",

@@ -44,11 +44,18 @@ enum cause_location {
 	CAUSE_LOC_PUB_LOCAL = 2,
 };
 
+/*! What is wrong with a session description (RFC 3261 20.43). */
+enum cause_warning {
+	CAUSE_WARN_ADDRESS = 301,	/*!< network address formats */
+	CAUSE_WARN_FORMAT = 305,	/*!< media formats */
+};
+
 /*! Why something ended. Never with value 0. */
 struct cause {
 	uint8_t value;		/*!< 1..127 */
 	uint8_t location;	/*!< enum cause_location */
 	char text[116];		/*!< a sentence for the operator and the SIP Warning, "" if there is nothing to add */
+	uint16_t warning;	/*!< the code of RFC 3261 20.43 that says it best, 0: none does (then it is 399) */
 };
 
 #define CAUSE(VALUE) ((struct cause){ .value = (VALUE), .location = CAUSE_LOC_PRN_LOCAL })

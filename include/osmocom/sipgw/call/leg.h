@@ -27,6 +27,7 @@
 #include <osmocom/sipgw/call/cause.h>
 #include <osmocom/sipgw/call/number.h>
 
+struct osmo_sockaddr_str;
 struct call;
 struct leg;
 struct dispatch;
@@ -214,6 +215,8 @@ struct leg_kind {
 	void (*handle)(struct leg *leg, const struct leg_cmd *cmd);
 	/*! Media mode that calls to and from \a target have; -ENOENT when there is no such target. */
 	int (*media_mode)(const struct leg_kind *kind, const char *target);
+	/*! Where \a target is, as far as is known: its media are likely to be near. False if not known; may be NULL. */
+	bool (*near)(const struct leg_kind *kind, const char *target, struct osmo_sockaddr_str *addr);
 	/*! Name of the target that a leg came from or goes to, for routes, rules and records; "" for kinds that have only one. Valid until the leg is freed. */
 	const char *(*target)(const struct leg *leg);
 	/*! Whom this leg itself calls, past the routes; false if the routes decide. May be NULL. */

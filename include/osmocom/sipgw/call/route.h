@@ -132,7 +132,8 @@ struct route route_find(const struct calls *calls, const struct leg_kind *from, 
 unsigned int route_order(const struct route *route, const char *names[ROUTE_MAX_TARGETS]);
 /*! The media mode that a call will have, for a leg that has to know it before its SETUP is posted; negative: the call will be refused, for
  * want of a route or because a limit is reached: then its SETUP has to say so (leg_setup.refused). \a parties are as
- * they came. Weights play no role in it. */
-int route_look_ahead(const struct calls *calls, const struct leg_kind *from, const char *from_target, const struct call_parties *parties);
+ * they came. Weights play no role in it. \a near (may be NULL) is where the first target is, AF_UNSPEC if that is not known. */
+int route_look_ahead(const struct calls *calls, const struct leg_kind *from, const char *from_target, const struct call_parties *parties,
+		     struct osmo_sockaddr_str *near);
 /*! Rewrite who calls whom by configuration, before the route is looked up: the meaning of an IMSI in a SIP URI. */
 void route_rewrite(const struct calls *calls, const struct leg_kind *from, struct call_parties *parties);

@@ -37,6 +37,9 @@ struct mgw_want {
 	struct sdp_format event;	/*!< telephone-event, or enc "" for none */
 	uint16_t ptime;			/*!< ms, 0: 20 */
 	struct osmo_sockaddr_str remote; /*!< where to send; af AF_UNSPEC or port 0: not known yet */
+	/*! As long as remote is not known: an address (port unused) near to where it will be, so that the gateway receives at one of the
+	 * same IP version, and not at its loopback for somebody outside. Nothing is sent there but perhaps a dummy to the discard port. */
+	struct osmo_sockaddr_str near;
 };
 
 enum mgw_endp_event {

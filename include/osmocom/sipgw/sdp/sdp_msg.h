@@ -47,6 +47,7 @@ struct sdp_media {
 	/*! Its own c= line or the session's, and its port; port 0: rejected. AF_UNSPEC (with the port) if that c= has no
 	 * IP address: host names are legal there, but we do not resolve them. */
 	struct osmo_sockaddr_str addr;
+	bool named;	    /*!< that c= has a host name */
 	uint16_t rtcp_port; /*!< a=rtcp, 0 if not given */
 	bool rtcp_mux;
 	bool crypto;	   /*!< has a=crypto or a=fingerprint */

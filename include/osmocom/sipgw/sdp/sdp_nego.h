@@ -40,9 +40,15 @@ int sdp_nego_common(struct sdp_caps *out, const struct sdp_caps *ours, const str
 
 /*! Check an answer against the offer it belongs to: same m= lines, at least one offered voice codec, a usable address.
  * Returns 0; -EPROTO: breaks RFC 3264; -ECONNREFUSED: the audio is rejected; -ENOTSUP: no codec; -EADDRNOTAVAIL: no
- * usable address. *why (may be NULL) is a static sentence then. An answer on hold, also with 0.0.0.0, is a good answer.
- */
+ * usable address; -EAFNOSUPPORT: one of another IP version than the offer's. *why (may be NULL) is a static sentence then.
+ * An answer on hold, also with 0.0.0.0, is a good answer. */
 int sdp_nego_check_answer(const struct sdp_msg *offer, const struct sdp_msg *answer, const char **why);
+
+/*! Are these two IPv4, or two IPv6? Nobody sends from one to the other. True if one of them is not known. */
+bool sdp_same_family(const struct osmo_sockaddr_str *a, const struct osmo_sockaddr_str *b);
+
+/*! "IPv4", "IPv6", "no address": for the operator. */
+const char *sdp_family_name(const struct osmo_sockaddr_str *addr);
 
 /*! The voice format that a checked answer has settled on: the first one in it that was offered. NULL if there is none.
  * Its enc is "" if the answer did not name it; then it is the one that was offered with its payload type. */
@@ -57,7 +63,7 @@ const struct sdp_format *sdp_nego_chosen(const struct sdp_media *offered, const 
  * o= is new; in an answer to a later offer set sess_id and sess_version to those that continue the session.
  *
  * Returns 0, or with \a answer untouched: -ENOENT: no audio stream over plain RTP; -ENOTSUP: no codec in common;
- * -EADDRNOTAVAIL: no usable address in the offer. */
+ * -EADDRNOTAVAIL: no usable address in the offer; -EAFNOSUPPORT: it is of another IP version than \a addr. */
 int sdp_nego_make_answer(struct sdp_msg *answer, const struct sdp_msg *offer, const struct sdp_caps *caps,
 			 const struct osmo_sockaddr_str *addr, enum sdp_dir dir);
 

@@ -73,7 +73,8 @@ struct sip_session_ops {
 struct sip_end {
 	uint16_t status;	/*!< final response if that is what is due */
 	uint8_t q850;		/*!< for the Reason header, 0: none */
-	const char *text;	/*!< Warning 399 text in a response, NULL: none */
+	const char *text;	/*!< Warning text in a response, NULL: none */
+	uint16_t warning;	/*!< and its code (RFC 3261 20.43), 0: 399 */
 };
 
 /*! UAC: call somebody at \a peer. NULL if no transport can reach it; otherwise failures are told by ended(), later. */

@@ -203,10 +203,10 @@ void sip_rel100_rx_prack(struct sip_session *s, struct sip_dialog *dlg, struct s
 	may_offer = s->in->rel->agreed || s->in->rel->pending_sdp;
 	if (!req->body)
 		sip_tx_respond(trx, req, 200, NULL, NULL);
-	else if (may_offer)
-		sip_update_rx_offer(s, trx, req);
-	else
+	else if (!may_offer)
 		sip_tx_respond(trx, req, 488, NULL, NULL);
+	else if (!sip_update_refuse_second(s, dlg, trx, req))
+		sip_update_rx_offer(s, trx, req);
 	/* the user was told of the offer and may have ended it all */
 	if (s->in && s->in->rel)
 		acknowledged(s);

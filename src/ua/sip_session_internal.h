@@ -218,6 +218,7 @@ void sip_rel100_answer(struct sip_session *s, const char *sdp);
 /* sip_update.c */
 void sip_update_rx(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx, const struct sip_msg *req);
 void sip_update_rx_offer(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req);
+bool sip_update_refuse_second(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx, const struct sip_msg *req);
 int sip_update_reply(struct sip_session *s, uint16_t status, const char *sdp);
 int sip_update_send(struct sip_session *s, const char *sdp);
 int sip_update_early_offer(struct sip_session *s, const char *sdp);

@@ -144,6 +144,20 @@ static void refuse_for_now(struct sip_trx *trx, const struct sip_msg *req)
 	sip_tx_respond(trx, req, 500, NULL, retry);
 }
 
+/*! Their offer in a PRACK, while another one is under way. True: it is refused; the answer to the first one is still
+ * due. */
+bool sip_update_refuse_second(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx,
+			      const struct sip_msg *req)
+{
+	if (ours_pending(s, dlg))
+		sip_tx_respond(trx, req, 491, NULL, NULL);
+	else if (s->update_in)
+		refuse_for_now(trx, req);
+	else
+		return false;
+	return true;
+}
+
 /* Without an offer: a sign of life, and perhaps another Contact. */
 static void rx_refresh(struct sip_session *s, struct sip_trx *trx, const struct sip_msg *req)
 {

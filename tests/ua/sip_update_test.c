@@ -93,6 +93,43 @@ static void test_theirs_early(void)
 	they_hang_up();
 }
 
+/* A second reliable response, whose PRACK brings an offer while another one is not decided about. */
+static void test_theirs_meet_in_a_prack(void)
+{
+	char rack[80], *ours;
+
+	btw("an offer in a PRACK meets theirs in an UPDATE: 500, and the one that was first is answered");
+	they_call();
+	EXPECT(sip_session_provisional(stage.s, 183, PHONE_SDP) == 0);
+	fake_sip_expect(stage.pbx, "183 INVITE");
+	fake_call_take(&call);
+	prack();
+	EXPECT(sip_session_provisional(stage.s, 180, NULL) == 0);
+	fake_sip_expect(stage.pbx, "180 INVITE");
+	snprintf(rack, sizeof(rack), "RAck: %s %u INVITE\r\n", fake_sip_header(stage.pbx, "RSeq"), call.invite_cseq);
+	update(NULL, PBX_SDP);
+	fake_call_request(&call, "PRACK", rack, "application/sdp", PBX_SDP);
+	fake_sip_expect(stage.pbx, "500 PRACK");
+	EXPECT(fake_sip_header(stage.pbx, "Retry-After"));
+	EXPECT(sip_session_reply(stage.s, 200, PHONE_SDP) == 0);
+	fake_sip_expect(stage.pbx, "200 UPDATE");
+	EXPECT(sip_session_reply(stage.s, 200, PHONE_SDP) == -ENOENT);
+
+	btw("one that meets ours: 491");
+	EXPECT(sip_session_provisional(stage.s, 181, NULL) == 0);
+	fake_sip_expect(stage.pbx, "181 INVITE");
+	snprintf(rack, sizeof(rack), "RAck: %s %u INVITE\r\n", fake_sip_header(stage.pbx, "RSeq"), call.invite_cseq);
+	EXPECT(sip_session_reinvite(stage.s, PHONE_SDP) == 0);
+	fake_sip_expect(stage.pbx, "UPDATE");
+	ours = talloc_strdup(stage.pbx, stage.pbx->msg);
+	fake_call_request(&call, "PRACK", rack, "application/sdp", PBX_SDP);
+	fake_sip_expect(stage.pbx, "491 PRACK");
+	fake_sip_reply(stage.pbx, ours, 200, NULL, NULL, PBX_SDP);
+	talloc_free(ours);
+	they_are_answered();
+	they_hang_up();
+}
+
 static void test_theirs(void)
 {
 	btw("in a call: an offer; another one before it is answered gets 500, a re-INVITE, too");
@@ -214,6 +251,7 @@ int main(void)
 {
 	stage_set("sip_update_test", "127.0.62");
 	test_theirs_early();
+	test_theirs_meet_in_a_prack();
 	test_theirs();
 	test_ours_early();
 	stage_clear();

@@ -122,6 +122,9 @@ static void check_response(struct sip_msg *req, const struct sip_flow *from)
 	if (len < 0 || len > sip_limits.max_datagram)
 		return;
 	rc = sip_msg_parse(ctx, &resp, &reject, (uint8_t *)out, len, true);
+	/* libosip2 refuses a URI of less than seven characters without brackets as soon as a parameter, our tag, follows */
+	if (rc == SIP_PARSE_DROP && strlen(req->to.uri.text) < 7)
+		return;
 	/* received and rport may be one parameter more than the limit */
 	if (rc == SIP_PARSE_DROP && (req->n_via != 1 || strchr(sip_msg_header(req, "Via", 0), ';')))
 		return;

@@ -8,7 +8,7 @@ set -eu
 build="build-essential autoconf automake pkg-config libtalloc-dev libosmocore-dev libosmo-netif-dev libosip2-dev libc-ares-dev libssl-dev"
 demo="$build osmo-mgw baresip-core python3"
 # libclang-rt: sanitizers and fuzzer of clang
-test="$demo asciidoctor sip-tester kamailio kamailio-tls-modules clang libclang-rt-dev osmo-msc osmo-hlr osmo-stp xz-utils procps linphone-cli sipsak openssl dnsmasq-base iproute2 debhelper lintian debootstrap"
+test="$demo asciidoctor sip-tester kamailio kamailio-tls-modules clang libclang-rt-dev osmo-msc osmo-hlr osmo-stp xz-utils procps linphone-cli sipsak openssl dnsmasq-base iproute2 rsyslog tshark debhelper lintian debootstrap"
 
 case "${1:-}" in
 build) want=$build ;;

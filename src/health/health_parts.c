@@ -522,8 +522,10 @@ static void look_cdr(const struct screen *s)
 		found(&f, HEALTH_FAILED, "cdr-not-written",
 		      SAY("records are not written: %s; %u wait, %" PRIu64 " are lost",
 			  *status.why ? status.why : "unknown", status.waiting, status.lost),
-		      cfg->sink == CDR_FILE ? SAY("see to it that %s can be written (space, permission)", cfg->path)
-					    : NULL);
+		      cfg->sink == CDR_FILE
+			      ? SAY("see to it that %s can be written (space, permission)", cfg->path)
+			      : SAY("see to it that a syslogd runs and reads %s ('cdr' / 'syslog SOCKET')",
+				    cdr_sink_name(cfg)));
 	else if (status.lost)
 		found(&f, HEALTH_WARNING, "cdr-lost", SAY("%" PRIu64 " records are lost", status.lost), NULL);
 	else if (status.waiting > MANY_RECORDS)

@@ -87,10 +87,8 @@ static void finish(struct cdr *cdr, struct cdr_record *rec)
 	static char line[CDR_MAX_LEN];
 	int len = cdr_write_line(line, sizeof(line), cdr, rec);
 
-	if (len > 0)
-		cdr_file_put(cdr, line, len);
-	else
-		LOGP(DOBS, LOGL_ERROR, "the record of call %u is too long\n", rec->call_id);
+	OSMO_ASSERT(len > 0);
+	cdr_out_put(cdr, line, len);
 	unlink_record(rec);
 	talloc_free(rec);
 }
@@ -302,7 +300,7 @@ static int cdr_destructor(struct cdr *cdr)
 		unlink_record(rec);
 	llist_del(&cdr->observer.entry);
 	osmo_timer_del(&cdr->timer);
-	cdr_file_close(cdr);
+	cdr_out_end(cdr);
 	rate_ctr_group_free(cdr->ctrs);
 	wire_media_stats_hook = NULL;
 	the_cdr = NULL;
@@ -326,7 +324,7 @@ struct cdr *cdr_alloc(void *ctx, struct calls *calls)
 	hash_init(cdr->by_id);
 	hash_init(cdr->by_media_key);
 	osmo_timer_setup(&cdr->timer, waited, cdr);
-	cdr_file_init(cdr);
+	cdr_out_init(cdr);
 	calls_observe(calls, &cdr->observer);
 	the_cdr = cdr;
 	wire_media_stats_hook = rx_stats;
@@ -341,25 +339,13 @@ struct cdr_cfg *cdr_cfg(struct cdr *cdr)
 
 int cdr_apply(struct cdr *cdr)
 {
-	int rc;
-
-	cdr_file_close(cdr);
-	if (cdr->cfg.sink != CDR_FILE)
-		return 0;
-	rc = cdr_file_open(cdr);
-	if (rc == 0)
-		cdr_file_flush(cdr);
-	return rc;
+	return cdr_out_reopen(cdr);
 }
 
 void cdr_reopen(struct cdr *cdr)
 {
-	if (cdr->cfg.sink != CDR_FILE)
-		return;
-	cdr_file_flush(cdr);
-	cdr_file_close(cdr);
-	if (cdr_file_open(cdr) == 0)
-		cdr_file_flush(cdr);
+	cdr_out_flush(cdr);
+	cdr_out_reopen(cdr);
 }
 
 void cdr_flush(struct cdr *cdr)
@@ -371,18 +357,18 @@ void cdr_flush(struct cdr *cdr)
 			finish(cdr, rec);
 	}
 	schedule(cdr);
-	cdr_file_flush(cdr);
+	cdr_out_flush(cdr);
 }
 
 void cdr_get_status(const struct cdr *cdr, struct cdr_status *status)
 {
 	*status = (struct cdr_status){
-		.ok = !cdr->file.failed,
+		.ok = !cdr->out.failed,
 		.written = rate_ctr_group_get_ctr(cdr->ctrs, CDR_CTR_WRITTEN)->current,
 		.lost = rate_ctr_group_get_ctr(cdr->ctrs, CDR_CTR_LOST)->current,
-		.waiting = cdr->file.n_waiting,
+		.waiting = cdr->out.n_waiting,
 	};
-	OSMO_STRLCPY_ARRAY(status->why, cdr->file.why);
+	OSMO_STRLCPY_ARRAY(status->why, cdr->out.why);
 }
 
 struct rate_ctr_group *cdr_ctrs(const struct cdr *cdr)

@@ -1,5 +1,6 @@
 /*! \file cdr_internal.h
- * What the files of the call detail records share: what is collected (cdr.c), how it is written down (cdr_write.c) and where to (cdr_file.c). */
+ * What the files of the call detail records share: what is collected (cdr.c), how it is written down (cdr_write.c), and how it gets out (cdr_out.c)
+ * to a file (cdr_file.c) or syslog (cdr_syslog.c). */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 #pragma once
@@ -18,7 +19,7 @@
 #include <osmocom/sipgw/call/call_observer.h>
 #include <osmocom/sipgw/obs/cdr.h>
 
-#define CDR_MAX_LEN	  4096 /* of a line */
+#define CDR_MAX_LEN	  8192 /* of a line: the longest that can be is less. What syslogds take, too */
 #define CDR_MAX_WAITING	  20000 /* records that cannot be written now */
 #define CDR_MEDIA_WAIT_MS 3000	/* a gateway that has not told by then will not */
 #define CDR_RETRY_MS	  1000
@@ -53,19 +54,20 @@ struct cdr_record {
 	struct cdr_leg leg[2];
 };
 
-/*! Something written down that waits for its file. */
+/*! Something written down that waits to be written. */
 struct cdr_line {
 	struct llist_head entry;
 	size_t len;
 	char text[];
 };
 
-struct cdr_file {
-	int fd; /*!< -1: not open */
-	off_t size;
+struct cdr_out {
+	int fd;	    /*!< -1: not open */
+	off_t size; /*!< of the file */
 	struct llist_head waiting; /*!< of struct cdr_line */
 	unsigned int n_waiting;
 	struct osmo_timer_list retry; /*!< while something waits to be written */
+	unsigned int n_busy;	      /*!< times in a row that it took nothing for the moment */
 	bool failed;
 	char why[128];
 };
@@ -78,7 +80,7 @@ struct cdr {
 	DECLARE_HASHTABLE(by_id, 8);
 	DECLARE_HASHTABLE(by_media_key, 8);
 	struct osmo_timer_list timer;
-	struct cdr_file file;
+	struct cdr_out out;
 	struct rate_ctr_group *ctrs;
 	char instance[17]; /*!< of this run of the daemon: call ids begin anew */
 	struct wire_media_stats early[64]; /*!< told before their leg was gone */
@@ -94,9 +96,17 @@ static inline void cdr_count(const struct cdr *cdr, enum cdr_ctr ctr)
 int cdr_write_line(char *buf, size_t len, const struct cdr *cdr, const struct cdr_record *rec);
 int cdr_write_header(char *buf, size_t len, enum cdr_format format);
 
-/* cdr_file.c */
-void cdr_file_init(struct cdr *cdr);
+/* cdr_out.c */
+void cdr_out_init(struct cdr *cdr);
+void cdr_out_end(struct cdr *cdr);
+int cdr_out_open(struct cdr *cdr);
+void cdr_out_close(struct cdr *cdr);
+int cdr_out_reopen(struct cdr *cdr);
+void cdr_out_put(struct cdr *cdr, const char *line, size_t len);
+void cdr_out_flush(struct cdr *cdr);
+
+/* The sinks. Opening leaves out.fd, -1 if it failed; writing takes a line with its newline. */
 int cdr_file_open(struct cdr *cdr);
-void cdr_file_close(struct cdr *cdr);
-void cdr_file_put(struct cdr *cdr, const char *line, size_t len);
-void cdr_file_flush(struct cdr *cdr);
+int cdr_file_write(struct cdr *cdr, const char *line, size_t len);
+int cdr_syslog_open(struct cdr *cdr);
+int cdr_syslog_write(struct cdr *cdr, const char *line, size_t len);

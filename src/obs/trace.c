@@ -216,7 +216,7 @@ static struct trace_key *new_key(struct traced *call)
 	return &call->keys[call->n_keys++];
 }
 
-static void bind(enum wire_proto proto, uint64_t key, uint32_t call_id)
+static void bound(enum wire_proto proto, uint64_t key, uint32_t call_id)
 {
 	struct traced *call = trace_find(the_trace, call_id);
 	uint64_t slot = slot_of(proto, key);
@@ -404,7 +404,7 @@ void trace_apply(struct trace *trace)
 	bool wanted = trace->cfg.ladder || !llist_empty(&trace->taps);
 
 	wire_trace_hook = wanted ? rx_wire : NULL;
-	wire_bind_hook = wanted ? bind : NULL;
+	wire_bind_hook = wanted ? bound : NULL;
 	trace->observer.begun = wanted ? on_begun : NULL;
 }
 

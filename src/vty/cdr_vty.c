@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
 
 #include <osmocom/core/talloc.h>
 #include <osmocom/core/utils.h>
@@ -44,9 +46,19 @@ DEFUN(cfg_cdr_file, cfg_cdr_file_cmd, "file PATH", "Write them to a file\nAbsolu
 	return apply(vty);
 }
 
-DEFUN(cfg_cdr_syslog, cfg_cdr_syslog_cmd, "syslog", "Write them to syslog (facility local0, level info)\n")
+DEFUN(cfg_cdr_syslog, cfg_cdr_syslog_cmd, "syslog [SOCKET]",
+      "Write them to syslog (facility local0, level info)\nPath of syslogd's socket (default: " CDR_SYSLOG_PATH ")\n")
 {
-	cdr_cfg(vty_gw->cdr)->sink = CDR_SYSLOG;
+	struct cdr_cfg *cfg = cdr_cfg(vty_gw->cdr);
+	const char *path = argc ? argv[0] : CDR_SYSLOG_PATH;
+
+	if (path[0] != '/' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+		vty_out(vty, "%% Not a socket: '%s'; expected an absolute path of at most 107 characters%s", path,
+			VTY_NEWLINE);
+		return CMD_WARNING;
+	}
+	cfg->sink = CDR_SYSLOG;
+	osmo_talloc_replace_string(vty_gw->cdr, &cfg->syslog_path, path);
 	return apply(vty);
 }
 
@@ -84,6 +96,11 @@ VTY_EXPECT(format_expect, "format VALUE", "What a record looks like\nFormat\n", 
 VTY_EXPECT(rotate_expect, "rotate VALUE", "Begin a new file when it is so large\nMegabytes\n",
 	   "1 to 1000000 megabytes");
 
+static bool is_dev_log(const struct cdr_cfg *cfg)
+{
+	return strcmp(cdr_sink_name(cfg), CDR_SYSLOG_PATH) == 0;
+}
+
 static int write_cdr(struct vty *vty)
 {
 	const struct cdr_cfg *cfg = cdr_cfg(vty_gw->cdr);
@@ -98,7 +115,8 @@ static int write_cdr(struct vty *vty)
 	if (cfg->sink == CDR_FILE)
 		vty_out(vty, " file %s%s", cfg->path, VTY_NEWLINE);
 	else if (cfg->sink == CDR_SYSLOG)
-		vty_out(vty, " syslog%s", VTY_NEWLINE);
+		vty_out(vty, " syslog%s%s%s", is_dev_log(cfg) ? "" : " ", is_dev_log(cfg) ? "" : cdr_sink_name(cfg),
+			VTY_NEWLINE);
 	return 1;
 }
 
@@ -112,7 +130,8 @@ DEFUN(show_cdr, show_cdr_cmd, "show cdr", SHOW_STR "Call detail records: where t
 		vty_out(vty, "No call records are written (configure 'cdr' / 'file PATH')%s", VTY_NEWLINE);
 		return CMD_SUCCESS;
 	}
-	vty_out(vty, "Call records go to %s%s", cfg->sink == CDR_FILE ? cfg->path : "syslog", VTY_NEWLINE);
+	vty_out(vty, "Call records go to %s%s%s", cfg->sink == CDR_FILE ? "" : "syslog at ", cdr_sink_name(cfg),
+		VTY_NEWLINE);
 	vty_out(vty, "  as %s: %s%s%s", get_value_string(cdr_format_names, cfg->format),
 		status.ok ? "ok" : "failed: ", status.why, VTY_NEWLINE);
 	vty_out(vty, "  %" PRIu64 " written, %u waiting, %" PRIu64 " lost%s", status.written, status.waiting,

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -29,8 +31,30 @@ static struct cdr *cdr;
 static char dir[] = "/tmp/cdr_test_XXXXXX";
 static char path[64];
 
+static bool monster; /* each string as long as it can be, and of letters that take the most room */
+
+#define FILL(STR)                                                                                                      \
+	do {                                                                                                           \
+		memset(STR, '\xff', sizeof(STR) - 1);                                                                  \
+		(STR)[sizeof(STR) - 1] = '\0';                                                                         \
+	} while (0)
+
+static void record_monster(struct leg_record *rec)
+{
+	FILL(rec->wire_id);
+	FILL(rec->target);
+	FILL(rec->codec);
+	FILL(rec->far_codec);
+	FILL(rec->endpoint);
+	FILL(rec->remote);
+}
+
 static void record_gsm(const struct leg *leg, struct leg_record *rec)
 {
+	if (monster) {
+		record_monster(rec);
+		return;
+	}
 	OSMO_STRLCPY_ARRAY(rec->wire_id, "0x80000001");
 	OSMO_STRLCPY_ARRAY(rec->codec, "AMR");
 	OSMO_STRLCPY_ARRAY(rec->endpoint, "rtpbridge/1@mgw");
@@ -39,6 +63,10 @@ static void record_gsm(const struct leg *leg, struct leg_record *rec)
 
 static void record_sip(const struct leg *leg, struct leg_record *rec)
 {
+	if (monster) {
+		record_monster(rec);
+		return;
+	}
 	OSMO_STRLCPY_ARRAY(rec->wire_id, "a\"b\\c\xff@host");
 	OSMO_STRLCPY_ARRAY(rec->remote, "192.0.2.10:5060");
 	rec->sip_status = 486;
@@ -63,7 +91,11 @@ static struct call *call_made(void)
 
 static void busy(struct call *call)
 {
-	fake_leg_released(call->legs[LEG_B], 17);
+	struct cause cause = CAUSE(CAUSE_USER_BUSY);
+
+	if (monster)
+		FILL(cause.text);
+	leg_post_released(call->legs[LEG_B], &cause);
 	pump();
 }
 
@@ -224,6 +256,107 @@ static void full_disk(void)
 	EXPECT(show(path, false) == 3);
 }
 
+/* What syslogd has got: how many, the last one's head and length. */
+static unsigned int syslog_takes(int fd, bool print)
+{
+	static char msg[16384];
+	unsigned int n = 0;
+	ssize_t len;
+	char *json;
+
+	while ((len = recv(fd, msg, sizeof(msg) - 1, MSG_DONTWAIT)) >= 0) {
+		msg[len] = '\0';
+		json = strchr(msg, '{');
+		EXPECT(json && msg[len - 1] == '}' && strncmp(msg, "<134>", 5) == 0);
+		EXPECT(strstr(msg, "osmo-sipgw[") && strstr(msg, "]: {\"version\":1,"));
+		if (print)
+			printf("%zd bytes of JSON\n", strlen(json));
+		n++;
+	}
+	return n;
+}
+
+static int syslogd(const char *name)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	OSMO_STRLCPY_ARRAY(addr.sun_path, name);
+	unlink(name);
+	EXPECT(fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
+	return fd;
+}
+
+static void to_syslog(void)
+{
+	uint64_t written = status().written;
+	unsigned int i, taken, waiting;
+	char name[80];
+	int fd;
+
+	btw("syslog: nobody is there; records wait, the status says so");
+	snprintf(name, sizeof(name), "%s/log", dir);
+	cdr_cfg(cdr)->sink = CDR_SYSLOG;
+	osmo_talloc_replace_string(cdr, &cdr_cfg(cdr)->syslog_path, name);
+	EXPECT(cdr_apply(cdr) == -ENOENT);
+	busy(call_made());
+	pass_ms(3100);
+	EXPECT(!status().ok && status().waiting == 1);
+	printf("%s\n", status().why);
+
+	btw("syslogd comes: it gets what waited, then each record at once");
+	fd = syslogd(name);
+	pass_ms(1100);
+	EXPECT(status().ok && status().waiting == 0 && syslog_takes(fd, false) == 1);
+	busy(call_made());
+	pass_ms(3100);
+	EXPECT(syslog_takes(fd, false) == 1);
+
+	btw("syslogd is restarted: the next record goes to the new one");
+	close(fd);
+	fd = syslogd(name);
+	busy(call_made());
+	pass_ms(3100);
+	EXPECT(status().ok && syslog_takes(fd, false) == 1);
+
+	btw("it goes away: said so, nothing lost");
+	close(fd);
+	busy(call_made());
+	pass_ms(3100);
+	EXPECT(!status().ok && status().waiting == 1);
+	printf("%s\n", status().why);
+	fd = syslogd(name);
+	pass_ms(1100);
+	EXPECT(status().ok && syslog_takes(fd, false) == 1);
+
+	btw("it is there and reads nothing: we do not stand still, and say so; all is there in the end");
+	for (i = 0; i < 1000 && !status().waiting; i++) {
+		busy(call_made());
+		cdr_flush(cdr);
+	}
+	EXPECT(status().waiting && status().ok);
+	pass_ms(2000);
+	EXPECT(!status().ok);
+	printf("%s\n", status().why);
+	waiting = status().waiting;
+	for (taken = 0; status().waiting; pass_ms(200))
+		taken += syslog_takes(fd, false);
+	taken += syslog_takes(fd, false);
+	EXPECT(status().ok && status().lost == 0 && taken >= i && waiting);
+	EXPECT(status().written == written + 4 + taken);
+
+	btw("the longest record that can be fits");
+	monster = true;
+	busy(call_made());
+	cdr_flush(cdr);
+	EXPECT(syslog_takes(fd, true) == 1);
+	monster = false;
+	close(fd);
+	unlink(name);
+	cdr_cfg(cdr)->sink = CDR_FILE;
+	EXPECT(cdr_apply(cdr) == 0);
+}
+
 static void stop(void)
 {
 	struct cause cause = CAUSE(CAUSE_TEMP_FAILURE);
@@ -265,6 +398,7 @@ int main(void)
 	rotation();
 	csv();
 	full_disk();
+	to_syslog();
 	stop();
 
 	unlink(path);

@@ -5,13 +5,14 @@ Copyright (C) 2026 the osmo-sipgw authors
 """
 import csv
 import json
+import os
 import re
 import socket
 import struct
 
 import sipp
 from common import expect_totals, finish, mt_call, test, totals
-from harness import GW_IP, expect, wait_for
+from harness import GW_IP, Process, expect, wait_for
 
 # name of each field: what its values look like (None: may be null)
 TEXT, NUMBER, TIME = r'".*"', r"\d+", r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"'
@@ -94,6 +95,65 @@ def cdr_csv(b):
 		rows = list(csv.DictReader(f))
 	expect(len(rows) == 1 and list(rows[0]) == list(SCHEMA), rows)
 	expect(rows[0]["cause"] == "41" and rows[0]["released_by"] == "us" and rows[0]["answered"], rows)
+
+
+def rsyslogd(b):
+	"""The real one, with a socket and a file in the test's directory."""
+	with open(b.path("rsyslog.conf"), "w") as f:
+		f.write('''global(workDirectory="{dir}" maxMessageSize="8k")
+module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket="{dir}/log" CreatePath="off")
+template(name="line" type="string" string="%syslogfacility-text%.%syslogseverity-text% %programname%%msg%\\n")
+local0.* action(type="omfile" file="{dir}/syslog" template="line")
+'''.format(dir=b.dir))
+	p = Process(b, "rsyslogd", ["rsyslogd", "-n", "-f", b.path("rsyslog.conf"), "-i", b.path("rsyslogd.pid")])
+	wait_for(lambda: os.path.exists(b.path("log")) or not p.alive(), "rsyslogd's socket")
+	expect(p.alive(), "rsyslogd does not start:\n" + p.output())
+	return p
+
+
+def syslog_records(b, n):
+	"""The records that syslogd has written down, when there are so many."""
+	def read():
+		if not os.path.exists(b.path("syslog")):
+			return []
+		with open(b.path("syslog"), encoding="utf-8") as f:
+			return f.read().splitlines()
+	wait_for(lambda: len(read()) >= n, "%d records in syslog" % n, 30)
+	lines = read()
+	expect(len(lines) == n, "%d records, not %d" % (len(lines), n))
+	expect(all(line.startswith("local0.info osmo-sipgw ") for line in lines), lines)
+	recs = [json.loads(line[line.index("{"):]) for line in lines]
+	for rec in recs:
+		check_record(rec)
+	return recs
+
+
+@test
+def cdr_syslog(b):
+	"""Records through a real syslogd: whole; while it is away health says so and they wait; none is lost or doubled by its restart."""
+	b.gateway(media="direct", extra="cdr\n syslog %s\n" % b.path("log"))
+	b.sipp("busy", sipp.BUSY)
+	health = lambda: b.vty("show health")  # noqa: E731
+	wait_for(lambda: re.search(r"^cdr +failed", health(), re.M), "health says that nobody is there")
+	expect_totals(totals(b, b.msc("--mo", 1, name="one")), cause_17=1)
+	wait_for(lambda: "1 waiting" in b.vty("show cdr"), "the record waits", 10)
+	text = health()
+	expect("cdr-not-written" in text and "syslogd" in text, text)
+	syslogd = rsyslogd(b)
+	syslog_records(b, 1)
+	wait_for(lambda: re.search(r"^cdr +ok", health(), re.M), "health is well again")
+	expect_totals(totals(b, b.msc("--mo", 1, name="two")), cause_17=1)
+	rec = syslog_records(b, 2)[1]
+	expect(rec["cause"] == 17 and rec["sip_status"] == 486, rec)
+	syslogd.end()
+	expect_totals(totals(b, b.msc("--mo", 3, name="away")), cause_17=3)
+	wait_for(lambda: re.search(r"^cdr +failed", health(), re.M), "health says that it has gone")
+	rsyslogd(b)
+	ids = [r["call_id"] for r in syslog_records(b, 5)]
+	expect(ids == [1, 2, 3, 4, 5], "calls %s" % ids)
+	expect(" 0 waiting, 0 lost" in b.vty("show cdr"), b.vty("show cdr"))
+	finish(b, mgw=False)
 
 
 @test

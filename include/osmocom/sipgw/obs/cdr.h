@@ -31,12 +31,14 @@ enum cdr_sink {
 extern const struct value_string cdr_format_names[];
 
 #define CDR_MAX_FILES_DEFAULT 10
+#define CDR_SYSLOG_PATH	      "/dev/log"
 
 /*! Set by the VTY, then cdr_apply(). */
 struct cdr_cfg {
 	int sink;		/*!< enum cdr_sink; default off */
 	int format;		/*!< enum cdr_format */
 	char *path;		/*!< of the file */
+	char *syslog_path;	/*!< of syslogd's datagram socket, NULL: CDR_SYSLOG_PATH */
 	uint32_t max_mb;	/*!< the file is rotated when it is larger; 0: never */
 	uint16_t max_files;	/*!< how many rotated ones are kept: PATH.1 (the newest) to PATH.N */
 };
@@ -46,7 +48,7 @@ struct cdr_status {
 	bool ok;
 	uint64_t written, lost;
 	unsigned int waiting;	/*!< made but not written yet */
-	char why[128];		/*!< what went wrong, "" if nothing */
+	char why[128];		/*!< what went wrong, "" if nothing did */
 };
 
 enum cdr_ctr {
@@ -60,8 +62,9 @@ enum cdr_ctr {
  * gateway's statistics. */
 struct cdr *cdr_alloc(void *ctx, struct calls *calls);
 struct cdr_cfg *cdr_cfg(struct cdr *cdr);
-int cdr_apply(struct cdr *cdr);		/*!< 0, or negative errno: the file cannot be opened; tried again from time to time all the same */
-void cdr_reopen(struct cdr *cdr);	/*!< SIGHUP: close the file and open what has its name now */
+const char *cdr_sink_name(const struct cdr_cfg *cfg); /*!< path of the file or socket, for the operator */
+int cdr_apply(struct cdr *cdr);		/*!< 0, or negative errno: it cannot be opened; tried again from time to time all the same */
+void cdr_reopen(struct cdr *cdr);	/*!< SIGHUP: close the file or socket and open what has its name now */
 void cdr_flush(struct cdr *cdr);	/*!< write all that waits, now, as far as it can be written */
 void cdr_get_status(const struct cdr *cdr, struct cdr_status *status);
 struct rate_ctr_group *cdr_ctrs(const struct cdr *cdr);

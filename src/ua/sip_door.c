@@ -26,20 +26,51 @@
 
 /* ---- peers ---- */
 
+static const char *name_of(const struct sip_peer *peer)
+{
+	return peer->cfg.tls_name ?: peer->cfg.remote_host;
+}
+
 /* Whose name the certificate at the other end proves, wherever it connects from (RFC 5922 7). */
 static struct sip_peer *peer_by_certificate(const struct sip_ua *ua, const struct sip_flow *from)
 {
 	struct sip_peer *peer;
-	const char *name;
 
 	if (from->tp->ops->id != SIP_TP_TLS)
 		return NULL;
 	llist_for_each_entry (peer, &ua->peers, entry) {
-		name = peer->cfg.tls_name ?: peer->cfg.remote_host;
-		if (peer->cfg.transport == SIP_TP_TLS && name && sip_transport_flow_has_name(from, name))
+		if (peer->cfg.transport == SIP_TP_TLS && name_of(peer) &&
+		    sip_transport_flow_has_name(from, name_of(peer))) {
+			peer->proven_at = from->remote;
+			return peer;
+		}
+	}
+	return NULL;
+}
+
+/* Who has shown his certificate from that IP address: whoever came in by his name is met by it, too, when a request in
+ * a call needs a connection of ours to his Contact or Record-Route. */
+static const struct sip_peer *peer_proven_at(const struct sip_ua *ua, const struct osmo_sockaddr *remote)
+{
+	const struct sip_peer *peer;
+
+	llist_for_each_entry (peer, &ua->peers, entry) {
+		if (peer->cfg.transport == SIP_TP_TLS && sip_addr_equal(&peer->proven_at, remote, false))
 			return peer;
 	}
 	return NULL;
+}
+
+/*! The name that a certificate has to have at that address (RFC 5922 4), and whether it is looked at; NULL: nobody is
+ * known there. */
+const char *sip_door_tls_name(const struct sip_ua *ua, const struct osmo_sockaddr *remote, bool *verify)
+{
+	const struct sip_peer *peer = sip_peer_by_addr(ua, remote) ?: peer_proven_at(ua, remote);
+
+	if (!peer)
+		return NULL;
+	*verify = !peer->cfg.tls_no_verify;
+	return name_of(peer);
 }
 
 /*! The peer that sends along this flow, NULL: nobody's. */

@@ -229,15 +229,9 @@ static bool is_peer(void *data, const struct osmo_sockaddr *remote)
 	return sip_peer_by_addr(data, remote);
 }
 
-/* The name that a peer's certificate has to have (RFC 5922 4): the one it is configured by. */
 static const char *tls_name(void *data, const struct osmo_sockaddr *remote, bool *verify)
 {
-	const struct sip_peer *peer = sip_peer_by_addr(data, remote);
-
-	if (!peer)
-		return NULL;
-	*verify = !peer->cfg.tls_no_verify;
-	return peer->cfg.tls_name ?: peer->cfg.remote_host;
+	return sip_door_tls_name(data, remote, verify);
 }
 
 int sip_ua_tls_reload(struct sip_ua *ua, const char **why)

@@ -61,6 +61,7 @@ struct sip_ua {
 
 /* sip_door.c */
 struct sip_peer *sip_door_peer(const struct sip_ua *ua, const struct sip_flow *from);
+const char *sip_door_tls_name(const struct sip_ua *ua, const struct osmo_sockaddr *remote, bool *verify);
 void sip_door_stamp(struct sip_flow *flow, const struct sip_peer *peer);
 bool sip_door_opens(const struct sip_ua *ua, struct sip_flow *from, const uint8_t *bytes, size_t len);
 bool sip_door_welcomes(const struct sip_ua *ua, const struct sip_msg *msg, const struct sip_flow *from);

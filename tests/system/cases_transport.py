@@ -332,13 +332,16 @@ def tls_door(b):
 
 @test
 def tls_door_kamailio(b):
-	"""A proxy at an address that is not configured brings calls by its certificate's name; with another name it does not."""
+	"""A proxy at an address that is not configured brings calls by its certificate's name, and is reached there when the phone hangs up; with
+	another name it brings none."""
 	ca = Ca(b)
 	gw = tls_config(ca, ca.cert("gw", "DNS:gw.example"), " tls verify-client\n")
 	b.mgw()
 	proxy = b.kamailio(transport="tls", tls=ca.cert("proxy", "DNS:proxy.example") + (ca.file,))
 	b.gateway(peer=("127.0.0.199", 5061), extra=gw)
 	t = mt_call(b, sipp.CALLS, "answer", to=(PROXY_IP, 5060))
+	expect_totals(t, answered=1, unexpected=0)
+	t = mt_call(b, sipp.CALLS_UNTIL_BYE, "answer", hangup=1, to=(PROXY_IP, 5060))
 	expect_totals(t, answered=1, unexpected=0)
 	proxy.end()
 	b.kamailio(transport="tls", tls=ca.cert("proxy", "DNS:somebody.example") + (ca.file,))

@@ -122,6 +122,7 @@ struct sip_peer {
 	struct log_limit auth_limit;	/*!< lines about wrong passwords of the peer's */
 	struct osmo_sockaddr remote;	/*!< the first of its addresses */
 	bool usable;			/*!< has an address */
+	struct osmo_sockaddr proven_at;	/*!< from where it last showed its certificate, perhaps another address than those configured */
 	unsigned int serial;		/*!< order of configuration */
 	unsigned int n_targets;
 	struct sip_target *targets[16];	/*!< its addresses, in the order of preference (sip_target.h) */

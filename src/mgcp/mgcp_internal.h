@@ -190,8 +190,16 @@ struct mgw_conn_state {
 	uint8_t mode;
 	uint8_t pt;		/*!< that the gateway answered with */
 	bool changed;		/*!< wanted something that was not sent yet */
-	char id[33];		/*!< the gateway's name for it (RFC 3435 2.1.3.2); "": does not exist */
 };
+
+/*! What the gateway calls things. */
+enum mgw_endp_text {
+	ENDP_NAME,		/*!< "": not known */
+	ENDP_CONN_ID,		/*!< and the next one, by enum mgw_conn (RFC 3435 2.1.3.2); "": does not exist */
+	_NUM_ENDP_TEXTS = ENDP_CONN_ID + _NUM_MGW_CONNS,
+};
+#define ENDP_MAX_NAME	 63
+#define ENDP_MAX_CONN_ID 32
 
 struct mgw_endp {
 	struct llist_head entry;	/*!< in mgw.endpoints */
@@ -202,7 +210,7 @@ struct mgw_endp {
 	mgw_endp_cb cb;			/*!< NULL: the user is gone */
 	void *data;
 	struct mgcp_trx *trx;
-	struct osmo_timer_list timer;
+	struct osmo_timer_list *timer;	/*!< while it waits: mgw_endp_wait() */
 	uint64_t call_id;
 	uint64_t checked_ms;		/*!< when the gateway last showed that it is there */
 	struct mgw_conn_state conns[_NUM_MGW_CONNS];
@@ -212,16 +220,27 @@ struct mgw_endp {
 	bool ending;			/*!< released or failed: delete and go */
 	bool unsure;			/*!< a reply was lost or refused: what exists is not known, delete without naming connections */
 	uint16_t n_parked;		/*!< how often it was parked */
-	char name[64];			/*!< "": not known */
+	char *long_texts;		/*!< of enum mgw_endp_text, NULL: they stand in usual_texts */
+	char usual_texts[56];		/*!< "rtpbridge/1@mgw", "1F3A2B4C", "5D6E7F80": each with its NUL */
 };
+
+const char *mgw_endp_text(const struct mgw_endp *endp, enum mgw_endp_text which);
+
+static inline const char *mgw_conn_id(const struct mgw_endp *endp, enum mgw_conn conn)
+{
+	return mgw_endp_text(endp, ENDP_CONN_ID + conn);
+}
 
 extern const struct value_string mgw_endp_state_names[];
 
 #define LOG_ENDP(endp, level, fmt, args...) \
-	LOGP(DMGCP, level, "mgw(%s) %s call %" PRIX64 ": " fmt, (endp)->mgw->name, (endp)->name[0] ? (endp)->name : "new endpoint", \
+	LOGP(DMGCP, level, "mgw(%s) %s call %" PRIX64 ": " fmt, (endp)->mgw->name, mgw_endp_name(endp)[0] ? mgw_endp_name(endp) : "new endpoint", \
 	     (endp)->call_id, ##args)
 
 /* mgw_endp.c: the object, and the commands it sends */
+bool mgw_endp_set_text(struct mgw_endp *endp, enum mgw_endp_text which, struct mgcp_text text);
+void mgw_endp_wait(struct mgw_endp *endp, unsigned int ms);
+void mgw_endp_wait_no_more(struct mgw_endp *endp);
 void mgw_endp_free(struct mgw_endp *endp);
 bool mgw_endp_set_name(struct mgw_endp *endp, struct mgcp_text name);
 struct mgw_endp *mgw_endp_find(struct mgw_path *path, struct mgcp_text name);
@@ -229,7 +248,7 @@ void mgw_addr_from_str(struct mgw_addr *addr, const struct osmo_sockaddr_str *st
 void mgw_addr_to_str(struct osmo_sockaddr_str *str, const struct mgw_addr *addr);
 bool mgw_conn_tells_remote(const struct mgw_conn_state *c);
 struct mgcp_trx *mgw_endp_tx_conn(struct mgw_endp *endp, enum mgw_conn conn, mgcp_trx_cb cb);
-struct mgcp_trx *mgw_endp_tx_delete(struct mgw_endp *endp, struct mgw_conn_state *conn, mgcp_trx_cb cb);
+struct mgcp_trx *mgw_endp_tx_delete(struct mgw_endp *endp, enum mgw_conn conn, mgcp_trx_cb cb);
 void mgw_endp_tx_delete_other(struct mgw_endp *endp, const struct mgcp_msg *rsp);
 void mgw_endp_tx_goodbye(struct mgw_endp *endp);
 
@@ -237,7 +256,7 @@ void mgw_endp_tx_goodbye(struct mgw_endp *endp);
 void mgw_endp_check(struct mgw_endp *endp);
 void mgw_endp_lost(struct mgw_endp *endp, uint8_t cause, const char *why);
 void mgw_endp_abandon(struct mgw_endp *endp, const char *why);
-void mgw_endp_timer_cb(void *data);
+void mgw_endp_timer_cb(struct mgw_endp *endp);
 void mgw_endp_unpark(struct mgw_endp *endp, unsigned int delay_ms);
 void mgw_endp_wanted(struct mgw_endp *endp);
 void mgw_endp_released(struct mgw_endp *endp);

@@ -284,7 +284,7 @@ static uint16_t lose_endpoints(struct mgw_path *path, struct mgcp_text pattern, 
 	struct mgw_endp *endp, *tmp;
 
 	llist_for_each_entry_safe (endp, tmp, &path->mgw->endpoints, entry) {
-		if (endp->path != path || !name_covers(pattern, endp->name) || !endp->name[0])
+		if (endp->path != path || !name_covers(pattern, mgw_endp_name(endp)) || !mgw_endp_name(endp)[0])
 			continue;
 		if (!endp->ending)
 			MGW_COUNT(path->mgw, MGW_CTR_RESTART);

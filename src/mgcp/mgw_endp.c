@@ -51,6 +51,72 @@ void mgw_addr_to_str(struct osmo_sockaddr_str *str, const struct mgw_addr *addr)
 	inet_ntop(str->af, addr->ip, str->ip, sizeof(str->ip));
 }
 
+/* ---- texts: in place as long as they are as short as osmo-mgw's */
+
+static const char *texts_of(const struct mgw_endp *endp)
+{
+	return endp->long_texts ?: endp->usual_texts;
+}
+
+const char *mgw_endp_text(const struct mgw_endp *endp, enum mgw_endp_text which)
+{
+	const char *text = texts_of(endp);
+
+	while (which--)
+		text += strlen(text) + 1;
+	return text;
+}
+
+/*! \returns false if there is a NUL in it. */
+bool mgw_endp_set_text(struct mgw_endp *endp, enum mgw_endp_text which, struct mgcp_text text)
+{
+	char all[ENDP_MAX_NAME + 1 + _NUM_MGW_CONNS * (ENDP_MAX_CONN_ID + 1)], *to = all;
+	char *before = endp->long_texts;
+
+	if (text.len && memchr(text.s, '\0', text.len))
+		return false;
+	for (int i = 0; i < _NUM_ENDP_TEXTS; i++) {
+		struct mgcp_text t = i == (int)which ? text : mgcp_text(mgw_endp_text(endp, i));
+
+		OSMO_ASSERT(to + t.len < all + sizeof(all));
+		memcpy(to, t.s, t.len);
+		to += t.len;
+		*to++ = '\0';
+	}
+	endp->long_texts = to - all > (ptrdiff_t)sizeof(endp->usual_texts) ? talloc_memdup(endp, all, to - all) : NULL;
+	if (!endp->long_texts)
+		memcpy(endp->usual_texts, all, to - all);
+	talloc_free(before);
+	return true;
+}
+
+/* ---- waiting: few do, and not for long */
+
+static void wait_cb(void *data)
+{
+	struct mgw_endp *endp = data;
+
+	mgw_endp_wait_no_more(endp);
+	mgw_endp_timer_cb(endp);
+}
+
+/*! mgw_endp_timer_cb() after that time; not earlier if it waits already. */
+void mgw_endp_wait(struct mgw_endp *endp, unsigned int ms)
+{
+	if (!endp->timer) {
+		endp->timer = talloc_zero(endp, struct osmo_timer_list);
+		osmo_timer_setup(endp->timer, wait_cb, endp);
+	}
+	timer_start_ms(endp->timer, ms);
+}
+
+void mgw_endp_wait_no_more(struct mgw_endp *endp)
+{
+	if (endp->timer)
+		osmo_timer_del(endp->timer);
+	TALLOC_FREE(endp->timer);
+}
+
 /* ---- the object */
 
 struct mgw_endp *mgw_endp_alloc(struct mgw *mgw, mgw_endp_cb cb, void *data)
@@ -69,7 +135,6 @@ struct mgw_endp *mgw_endp_alloc(struct mgw *mgw, mgw_endp_cb cb, void *data)
 			   1ULL << 63, /* high bits random: gateways are shared, and some compare these only */
 		.state = ENDP_ST_IDLE,
 	};
-	osmo_timer_setup(&endp->timer, mgw_endp_timer_cb, endp);
 	INIT_LLIST_HEAD(&endp->live);
 	mgw_path_get(endp->path);
 	llist_add_tail(&endp->entry, &mgw->endpoints);
@@ -84,8 +149,8 @@ void mgw_endp_free(struct mgw_endp *endp)
 	int i;
 
 	mgcp_trx_cancel(endp->trx);
-	osmo_timer_del(&endp->timer);
-	if (endp->name[0])
+	mgw_endp_wait_no_more(endp);
+	if (mgw_endp_name(endp)[0])
 		hash_del(&endp->by_name);
 	for (i = 0; i < _NUM_MGW_CONNS; i++) {
 		mgw_fmt_put(endp->conns[i].codec);
@@ -103,12 +168,12 @@ void mgw_endp_free(struct mgw_endp *endp)
 
 const char *mgw_endp_name(const struct mgw_endp *endp)
 {
-	return endp->name;
+	return mgw_endp_text(endp, ENDP_NAME);
 }
 
 static uint32_t name_hash(struct mgcp_text name)
 {
-	char lower[sizeof(((struct mgw_endp *)0)->name)];
+	char lower[ENDP_MAX_NAME + 1];
 	size_t i;
 
 	/* names are case-insensitive (RFC 3435 3.2.1.3) */
@@ -124,7 +189,7 @@ struct mgw_endp *mgw_endp_find(struct mgw_path *path, struct mgcp_text name)
 	struct mgw_endp *endp, *found = NULL;
 
 	hash_for_each_possible (path->mgw->by_name, endp, by_name, name_hash(name))
-		if (endp->path == path && mgcp_text_is(name, endp->name) && (!found || found->ending))
+		if (endp->path == path && mgcp_text_is(name, mgw_endp_name(endp)) && (!found || found->ending))
 			found = endp;
 	return found;
 }
@@ -134,7 +199,7 @@ static void note_nr(struct mgw_endp *endp)
 {
 	struct mgw_path *path = endp->path;
 
-	path->last_nr = mgw_sweep_nr(endp->mgw, endp->name);
+	path->last_nr = mgw_sweep_nr(endp->mgw, mgw_endp_name(endp));
 	path->highest_nr = OSMO_MAX(path->highest_nr, path->last_nr);
 	mgw_sweep_spare(path, path->last_nr);
 }
@@ -147,7 +212,7 @@ bool mgw_endp_set_name(struct mgw_endp *endp, struct mgcp_text name)
 	for (i = 0; i < name.len; i++)
 		if (name.s[i] <= ' ' || name.s[i] == '*' || name.s[i] == '$')
 			return false;
-	if (!name.len || !mgcp_text_copy(endp->name, sizeof(endp->name), name))
+	if (!name.len || name.len > ENDP_MAX_NAME || !mgw_endp_set_text(endp, ENDP_NAME, name))
 		return false;
 	hash_add(endp->mgw->by_name, &endp->by_name, name_hash(name));
 	note_nr(endp);
@@ -190,8 +255,8 @@ static int put_remote(char *buf, size_t len, const struct mgw_conn_state *c)
 /* Where commands go: the endpoint, or any one that is free. */
 static const char *target(const struct mgw_endp *endp, char *buf, size_t len)
 {
-	if (endp->name[0])
-		return endp->name;
+	if (mgw_endp_name(endp)[0])
+		return mgw_endp_name(endp);
 	snprintf(buf, len, "%s/*@%s", endp->mgw->cfg.endpoint, endp->mgw->cfg.domain);
 	return buf;
 }
@@ -212,7 +277,7 @@ bool mgw_conn_tells_remote(const struct mgw_conn_state *c)
 struct mgcp_trx *mgw_endp_tx_conn(struct mgw_endp *endp, enum mgw_conn conn, mgcp_trx_cb cb)
 {
 	const struct mgw_conn_state *c = &endp->conns[conn];
-	bool exists = c->id[0];
+	bool exists = mgw_conn_id(endp, conn)[0];
 	char name[MGCP_MAX_ENDPOINT + 1], call_id[17], options[64], body[1024];
 	struct mgcp_msg cmd = { .verb = exists ? MGCP_VERB_MDCX : MGCP_VERB_CRCX };
 	int rc;
@@ -220,7 +285,7 @@ struct mgcp_trx *mgw_endp_tx_conn(struct mgw_endp *endp, enum mgw_conn conn, mgc
 	cmd.endpoint = mgcp_text(target(endp, name, sizeof(name)));
 	put_call_id(call_id, sizeof(call_id), &cmd, endp);
 	if (exists)
-		cmd.params[MGCP_PARAM_I] = mgcp_text(c->id);
+		cmd.params[MGCP_PARAM_I] = mgcp_text(mgw_conn_id(endp, conn));
 	snprintf(options, sizeof(options), "p:%u, a:%s", c->ptime, c->codec->fmt.enc);
 	cmd.params[MGCP_PARAM_L] = mgcp_text(options);
 	/* osmo-mgw before 1.13 answers 527 to a mode that sends while it does not know where to */
@@ -237,20 +302,20 @@ struct mgcp_trx *mgw_endp_tx_conn(struct mgw_endp *endp, enum mgw_conn conn, mgc
 
 static void make_delete(struct mgcp_msg *cmd, char *call_id, size_t len, const struct mgw_endp *endp)
 {
-	*cmd = (struct mgcp_msg){ .verb = MGCP_VERB_DLCX, .endpoint = mgcp_text(endp->name) };
+	*cmd = (struct mgcp_msg){ .verb = MGCP_VERB_DLCX, .endpoint = mgcp_text(mgw_endp_name(endp)) };
 	put_call_id(call_id, len, cmd, endp);
 	MGW_COUNT(endp->mgw, MGW_CTR_DLCX);
 }
 
-/*! DLCX of one connection; \a conn NULL: of whatever our call has on the endpoint (RFC 3435 2.3.8). */
-struct mgcp_trx *mgw_endp_tx_delete(struct mgw_endp *endp, struct mgw_conn_state *conn, mgcp_trx_cb cb)
+/*! DLCX of one connection; \a conn _NUM_MGW_CONNS: of whatever our call has on the endpoint (RFC 3435 2.3.8). */
+struct mgcp_trx *mgw_endp_tx_delete(struct mgw_endp *endp, enum mgw_conn conn, mgcp_trx_cb cb)
 {
 	struct mgcp_msg cmd;
 	char call_id[17];
 
 	make_delete(&cmd, call_id, sizeof(call_id), endp);
-	if (conn)
-		cmd.params[MGCP_PARAM_I] = mgcp_text(conn->id);
+	if (conn < _NUM_MGW_CONNS)
+		cmd.params[MGCP_PARAM_I] = mgcp_text(mgw_conn_id(endp, conn));
 	return mgcp_trx_send(endp->path->trxs, &cmd, cb, endp);
 }
 
@@ -269,7 +334,7 @@ void mgw_endp_tx_goodbye(struct mgw_endp *endp)
 	struct mgcp_msg cmd;
 	char call_id[17];
 
-	if (!endp->name[0])
+	if (!mgw_endp_name(endp)[0])
 		return;
 	make_delete(&cmd, call_id, sizeof(call_id), endp);
 	mgcp_trx_send_once(endp->path->trxs, &cmd);

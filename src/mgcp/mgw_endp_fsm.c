@@ -63,22 +63,27 @@ static void state_chg(struct mgw_endp *endp, enum mgw_endp_state state)
 
 /* ---- deleting */
 
+static void conn_is_gone(struct mgw_endp *endp, enum mgw_conn conn)
+{
+	mgw_endp_set_text(endp, ENDP_CONN_ID + conn, mgcp_text(""));
+}
+
 static void free_later(struct mgw_endp *endp)
 {
 	endp->unsure = false;
-	endp->conns[MGW_CONN_CORE].id[0] = '\0';
-	endp->conns[MGW_CONN_PEER].id[0] = '\0';
-	timer_start_ms(&endp->timer, 0);
+	conn_is_gone(endp, MGW_CONN_CORE);
+	conn_is_gone(endp, MGW_CONN_PEER);
+	mgw_endp_wait(endp, 0);
 }
 
-static struct mgw_conn_state *any_conn(struct mgw_endp *endp)
+/* _NUM_MGW_CONNS: there is none. */
+static enum mgw_conn any_conn(const struct mgw_endp *endp)
 {
 	int i;
 
-	for (i = 0; i < _NUM_MGW_CONNS; i++)
-		if (endp->conns[i].id[0])
-			return &endp->conns[i];
-	return NULL;
+	for (i = 0; i < _NUM_MGW_CONNS && !mgw_conn_id(endp, i)[0]; i++)
+		;
+	return i;
 }
 
 static void park(struct mgw_endp *endp)
@@ -92,7 +97,7 @@ static void park(struct mgw_endp *endp)
 	}
 	state_chg(endp, ENDP_ST_PARKED);
 	mgw->n_parked++;
-	timer_start_ms(&endp->timer, PARK_MS);
+	mgw_endp_wait(endp, PARK_MS);
 }
 
 static void note_stats(struct mgw_endp *endp, const struct mgcp_msg *rsp)
@@ -126,16 +131,16 @@ static void delete_cb(void *data, const struct mgcp_msg *rsp);
 /* Delete the next thing that exists, or go if there is none. */
 static void delete_next(struct mgw_endp *endp)
 {
-	struct mgw_conn_state *c = endp->unsure ? NULL : any_conn(endp);
+	enum mgw_conn conn = endp->unsure ? _NUM_MGW_CONNS : any_conn(endp);
 
 	state_chg(endp, ENDP_ST_DELETE);
-	if (!endp->name[0] || (!c && !endp->unsure)) {
+	if (!mgw_endp_name(endp)[0] || (conn == _NUM_MGW_CONNS && !endp->unsure)) {
 		free_later(endp);
 		return;
 	}
-	if (c)
-		endp->conn = c - endp->conns;
-	endp->trx = mgw_endp_tx_delete(endp, c, delete_cb);
+	if (conn < _NUM_MGW_CONNS)
+		endp->conn = conn;
+	endp->trx = mgw_endp_tx_delete(endp, conn, delete_cb);
 	if (!endp->trx)
 		free_later(endp);
 }
@@ -146,7 +151,7 @@ static void delete_refused(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 	const struct mgcp_code *code = mgcp_code_get(rsp->code);
 
 	if (code->on_live == MGCP_ADVICE_AGAIN && ++endp->tries < MAX_TRIES) {
-		timer_start_ms(&endp->timer, PAUSE_MS << endp->tries);
+		mgw_endp_wait(endp, PAUSE_MS << endp->tries);
 	} else if (!endp->unsure) {
 		endp->unsure = true;
 		delete_next(endp);
@@ -168,8 +173,8 @@ static void delete_cb(void *data, const struct mgcp_msg *rsp)
 		mgw_endp_free(endp);
 	} else {
 		note_stats(endp, rsp);
-		endp->conns[endp->conn].id[0] = '\0';
-		if (any_conn(endp))
+		conn_is_gone(endp, endp->conn);
+		if (any_conn(endp) < _NUM_MGW_CONNS)
 			delete_next(endp);
 		else
 			mgw_endp_free(endp);
@@ -194,7 +199,7 @@ static void fail(struct mgw_endp *endp, uint8_t cause, bool other_gateway, const
 		.other_gateway = other_gateway,
 	};
 
-	osmo_timer_del(&endp->timer);
+	mgw_endp_wait_no_more(endp);
 	endp->tries = 0;
 	if (endp->cb) {
 		LOG_ENDP(endp, LOGL_INFO, "failed: %s\n", why);
@@ -297,10 +302,9 @@ static void name_taken(struct mgw_endp *endp, struct mgcp_text name)
 /* The answer to CRCX says what it created (RFC 3435 2.3.5). */
 static bool adopt(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 {
-	struct mgw_conn_state *c = &endp->conns[endp->conn];
-	struct mgcp_text name = rsp->params[MGCP_PARAM_Z];
+	struct mgcp_text name = rsp->params[MGCP_PARAM_Z], id = rsp->params[MGCP_PARAM_I];
 
-	if (!endp->name[0]) {
+	if (!mgw_endp_name(endp)[0]) {
 		name_taken(endp, name);
 		if (!mgw_endp_set_name(endp, name)) {
 			mgw_endp_tx_delete_other(endp, rsp);
@@ -308,7 +312,7 @@ static bool adopt(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 		}
 	}
 	endp->mgw->error_is_past = true;
-	return rsp->params[MGCP_PARAM_I].len && mgcp_text_copy(c->id, sizeof(c->id), rsp->params[MGCP_PARAM_I]);
+	return id.len && id.len <= ENDP_MAX_CONN_ID && mgw_endp_set_text(endp, ENDP_CONN_ID + endp->conn, id);
 }
 
 static bool is_loopback(const struct mgw_addr *addr)
@@ -334,7 +338,7 @@ static void accepted(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 
 	endp->checked_ms = mgcp_now_ms();
 	endp->tries = 0;
-	if (!c->id[0] && !adopt(endp, rsp)) {
+	if (!mgw_conn_id(endp, endp->conn)[0] && !adopt(endp, rsp)) {
 		endp->unsure = true;
 		fail(endp, CAUSE_PROTOCOL, true, "the gateway did not say what it created");
 		return;
@@ -363,12 +367,12 @@ static void accepted(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 static void refused(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 {
 	const struct mgcp_code *code = mgcp_code_get(rsp->code);
-	enum mgcp_advice advice = endp->name[0] ? code->on_live : code->on_new;
+	enum mgcp_advice advice = mgw_endp_name(endp)[0] ? code->on_live : code->on_new;
 	bool check = endp->state == ENDP_ST_CHECK;
 	char why[128];
 
 	/* a CRCX may have been carried out, and its repetition refused since there is no room for two */
-	endp->unsure |= !endp->conns[endp->conn].id[0];
+	endp->unsure |= !mgw_conn_id(endp, endp->conn)[0];
 	mgw_note_error(endp->mgw, rsp->code, rsp->comment);
 	LOG_ENDP(endp, LOGL_INFO, "refused: %u %s\n", rsp->code, code->text);
 	if (endp->ending) {
@@ -385,7 +389,7 @@ static void refused(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 	} else if (advice == MGCP_ADVICE_AGAIN && endp->tries < MAX_TRIES - 1) {
 		endp->conns[endp->conn].changed = true;
 		state_chg(endp, ENDP_ST_PAUSE);
-		timer_start_ms(&endp->timer, PAUSE_MS << endp->tries++);
+		mgw_endp_wait(endp, PAUSE_MS << endp->tries++);
 	} else {
 		snprintf(why, sizeof(why), "the gateway refused: %u %s", rsp->code, code->text);
 		fail(endp, code->cause, advice != MGCP_ADVICE_FAIL, why);
@@ -401,7 +405,7 @@ static void unanswered(struct mgw_endp *endp)
 		return;
 	}
 	/* a CRCX may have been carried out: then only DLCX of the whole call gets at it */
-	endp->unsure |= !endp->conns[endp->conn].id[0];
+	endp->unsure |= !mgw_conn_id(endp, endp->conn)[0];
 	fail(endp, CAUSE_TEMP_FAILURE, true, "the gateway does not answer");
 }
 
@@ -427,7 +431,7 @@ static void tx_conn(struct mgw_endp *endp, enum mgw_conn conn, enum mgw_endp_sta
 	if (!endp->trx) { /* we may be inside mgw_endp_want(): tell it later */
 		state_chg(endp, ENDP_ST_PAUSE);
 		endp->tries = CANNOT_WRITE;
-		timer_start_ms(&endp->timer, 0);
+		mgw_endp_wait(endp, 0);
 	}
 }
 
@@ -469,7 +473,7 @@ void mgw_endp_released(struct mgw_endp *endp)
 	endp->ending = true;
 	switch (endp->state) {
 	case ENDP_ST_PAUSE:
-		osmo_timer_del(&endp->timer);
+		mgw_endp_wait_no_more(endp);
 		/* fall through */
 	case ENDP_ST_IDLE:
 	case ENDP_ST_LIVE:
@@ -481,10 +485,8 @@ void mgw_endp_released(struct mgw_endp *endp)
 	}
 }
 
-void mgw_endp_timer_cb(void *data)
+void mgw_endp_timer_cb(struct mgw_endp *endp)
 {
-	struct mgw_endp *endp = data;
-
 	switch (endp->state) {
 	case ENDP_ST_PAUSE:
 		if (endp->tries == CANNOT_WRITE)
@@ -493,7 +495,7 @@ void mgw_endp_timer_cb(void *data)
 			next_step(endp);
 		break;
 	case ENDP_ST_DELETE:
-		if (!endp->unsure && !any_conn(endp))
+		if (!endp->unsure && any_conn(endp) == _NUM_MGW_CONNS)
 			mgw_endp_free(endp);
 		else
 			delete_next(endp);
@@ -515,7 +517,7 @@ void mgw_endp_timer_cb(void *data)
 void mgw_endp_unpark(struct mgw_endp *endp, unsigned int delay_ms)
 {
 	endp->tries = 0;
-	timer_start_ms(&endp->timer, delay_ms);
+	mgw_endp_wait(endp, delay_ms);
 }
 
 /*! Find out whether a live endpoint is still there, by saying again what it should be. (AUEP would do by the book;
@@ -523,10 +525,10 @@ void mgw_endp_unpark(struct mgw_endp *endp, unsigned int delay_ms)
  * codec. */
 void mgw_endp_check(struct mgw_endp *endp)
 {
-	struct mgw_conn_state *c = any_conn(endp);
+	enum mgw_conn conn = any_conn(endp);
 
-	OSMO_ASSERT(endp->state == ENDP_ST_LIVE && c);
-	tx_conn(endp, c - endp->conns, ENDP_ST_CHECK);
+	OSMO_ASSERT(endp->state == ENDP_ST_LIVE && conn < _NUM_MGW_CONNS);
+	tx_conn(endp, conn, ENDP_ST_CHECK);
 }
 
 /*! The connections of this endpoint are gone: tell the user. Not from inside its own callback. */

@@ -103,7 +103,7 @@ static uint16_t item_word(const struct dispatch_item *item)
 /* Where the word of an item like this is known from the last time, + 1. NULL: of this one there are too many. */
 static uint16_t *known_word(const struct dispatch_item *item)
 {
-	static uint16_t with_media[2][OSMO_MAX(_NUM_LEG_EVENTS, _NUM_LEG_CMDS)][LEG_MEDIA_VOID + 1];
+	static uint16_t with_media[2][OSMO_MAX((int)_NUM_LEG_EVENTS, (int)_NUM_LEG_CMDS)][LEG_MEDIA_VOID + 1];
 	static uint16_t with_cause[2][CAUSE_MAX + 1];
 	bool event = item->dir == DISPATCH_EVENT;
 	const struct leg_media *media = event ? leg_event_media(&item->ev) : leg_cmd_media(&item->cmd);

@@ -75,6 +75,15 @@ static const char *bind_addr(void)
 	return ctrl.addr ?: CTRL_DEFAULT_ADDR;
 }
 
+/* libosmocore 1.8 and later want the one that listens where their own "bind A.B.C.D" says: no IPv6, and one try. */
+static struct ctrl_handle *listen_at(const char *addr, uint16_t port)
+{
+	_Pragma("GCC diagnostic push");
+	_Pragma("GCC diagnostic ignored \"-Wdeprecated-declarations\"");
+	return ctrl_interface_setup_dynip(vty_gw, addr, port, NULL);
+	_Pragma("GCC diagnostic pop");
+}
+
 static void try_to_open(void *data)
 {
 	uint16_t port = ctrl.port ?: CTRL_DEFAULT_PORT;
@@ -82,7 +91,7 @@ static void try_to_open(void *data)
 	int rc = vty_try_to_bind(bind_addr(), port);
 
 	if (rc == 0)
-		ctrl.handle = ctrl_interface_setup_dynip(vty_gw, bind_addr(), port, NULL);
+		ctrl.handle = listen_at(bind_addr(), port);
 	if (ctrl.handle) {
 		ctrl_install_variables();
 		health_set_ctrl(vty_gw->health, NULL);

@@ -444,12 +444,14 @@ const char *sip_trx_request_bytes(const struct sip_trx *trx, size_t *len)
 
 void sip_trx_set_patience(struct sip_trx *trx, unsigned long ms)
 {
-	if (!is_client(trx) || trx->state != TRX_ST_TRYING || trx->send_failed)
+	bool trying = trx->kind == TRX_ICT && trx->state == TRX_ST_PROCEEDING && trx->status == 100;
+
+	if (!is_client(trx) || trx->send_failed || trx->cancel_sent || (trx->state != TRX_ST_TRYING && !trying))
 		return;
-	if (trx->kind == TRX_ICT)
-		trx->impatient = true;
-	else
+	if (trx->kind != TRX_ICT)
 		trx_set_background(trx);
+	else
+		trx->impatient = !trying;
 	timer_start_ms(&trx->timeout, ms);
 }
 

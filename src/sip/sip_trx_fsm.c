@@ -110,8 +110,8 @@ static void tell_response(struct sip_trx *trx, const struct trx_input *in)
 		owner->stray_response(owner->data, in->msg, in->from);
 }
 
-/* A final response: the user may want to send the request again, or to see it, so it stays until he has heard of it. What is kept
- * from now on is \a next (the ACK), NULL: nothing. */
+/* A final response: the user may want to send the request again, or to see it, so it stays until he has heard of it.
+ * What is kept from now on is \a next (the ACK), NULL: nothing. */
 static void tell_final(struct sip_trx *trx, const struct trx_input *in, const char *next, size_t len)
 {
 	struct sip_trxs *all = trx->all;
@@ -239,13 +239,16 @@ void trx_cancel(struct sip_trx *trx)
 	TALLOC_FREE(trx->cancel_reason);
 }
 
+/* A further 100 is no sign of life of the called side: it leaves timer C alone (RFC 3261 16.7). */
 static void ict_provisional(struct sip_trx *trx, struct trx_input *in)
 {
+	bool news = in->status > 100 || !trx->status;
+
 	osmo_timer_del(&trx->retrans);
 	trx->status = in->status;
 	if (trx->cancel_wanted && !trx->cancel_sent)
 		trx_cancel(trx);
-	else if (!trx->cancel_sent)
+	else if (!trx->cancel_sent && news)
 		start_timeout(trx, T_SIP_C);
 	tell_response(trx, in);
 }

@@ -2,7 +2,8 @@
  *
  * An INVITE that could not be sent, got no response or a 503 goes to a further address of the same peer, before its
  * user hears anything. As long as there is another way, here or at another peer, no response at all is a failure after
- * T_SIP_NEXT instead of timer B. A phone that rang, and every other final response, ends the search.
+ * T_SIP_NEXT instead of timer B, and a 100 that nothing follows after the peer's ring-within instead of timer C. A
+ * phone that rang, and every other final response, ends the search.
  *
  * What calls find out about an address is told to sip_health.c. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
@@ -24,11 +25,25 @@ static struct sip_target *target_of(const struct sip_uac_invite *out, const stru
 	return peer ? sip_target_by_addr(peer, &sip_request_flow(req)->remote) : NULL;
 }
 
+static bool has_other_way(const struct sip_uac_invite *out)
+{
+	return out->others || (out->s->peer && sip_target_pick(out->s->peer, out->tried, NULL));
+}
+
 /* Be quick about it, if there is something else to try. */
 static void set_patience(const struct sip_uac_invite *out, struct sip_request *req)
 {
-	if (out->others || sip_target_pick(out->s->peer, out->tried, NULL))
+	if (has_other_way(out))
 		sip_request_set_patience(req, timer_ms(sip_tdefs, T_SIP_NEXT));
+}
+
+/* The first response is a 100: that a proxy works on it is not yet that somebody is reached. */
+static void set_ring_patience(const struct sip_uac_invite *out, struct sip_request *req)
+{
+	const struct sip_peer *peer = out->s->peer;
+
+	if (peer && peer->cfg.ring_within_s && has_other_way(out))
+		sip_request_set_patience(req, peer->cfg.ring_within_s * 1000UL);
 }
 
 /*! The INVITE was sent. \a others: the user has other ways. */
@@ -44,25 +59,30 @@ void sip_failover_begin(struct sip_uac_invite *out, bool others)
 }
 
 /*! A response came. */
-void sip_failover_rx(struct sip_uac_invite *out, const struct sip_request *req, const struct sip_msg *resp)
+void sip_failover_rx(struct sip_uac_invite *out, struct sip_request *req, const struct sip_msg *resp)
 {
 	struct sip_target *t = target_of(out, req);
 	unsigned int retry_after = resp->status == 503 ? sip_retry_after(resp) : 0;
 
 	if (resp->status > 100 && resp->status < 200)
 		out->rang = true;
+	else if (resp->status == 100 && !out->heard)
+		set_ring_patience(out, req);
+	out->heard = true;
 	if (t && retry_after)
 		sip_health_busy(t, retry_after);
 	else if (t)
 		sip_health_good(t);
 }
 
-/*! No response came. */
+/*! No final response came. */
 void sip_failover_failed(struct sip_uac_invite *out, const struct sip_request *req, enum sip_trx_end why)
 {
 	struct sip_target *t = target_of(out, req);
 
-	if (t && why != SIP_TRX_CANCELLED)
+	if (out->heard && why == SIP_TRX_TIMEOUT)
+		LOG_SESSION(out->s, LOGL_NOTICE, "%s\n", out->rang ? "no answer in time" : "no ringing in time");
+	else if (t && why != SIP_TRX_CANCELLED)
 		sip_health_bad(t, why == SIP_TRX_TIMEOUT ? "does not answer a call" : "cannot be reached");
 }
 

@@ -222,6 +222,7 @@ struct sip_peer *sip_peer_alloc(struct sip_ua *ua, const char *name)
 			.dtmf = SIP_DTMF_INFO_RELAY,
 			.rel100 = SIP_USE_SUPPORTED,
 			.session_timer = SIP_USE_SUPPORTED,
+			.ring_within_s = SIP_PEER_RING_WITHIN_S,
 			.session_expires_s = 1800,
 			.min_se_s = 90,
 		},

@@ -52,7 +52,7 @@ struct sip_uac_invite {
 	unsigned int tries;
 	struct sip_fork *early_offer; /*!< has an offer that the user is to answer: the PRACK waits */
 	bool refresh;		      /*!< of the session timer: the user does not hear of it */
-	bool others, rang;	      /*!< the user has other ways; somebody has begun to answer (sip_failover.c) */
+	bool others, heard, rang;     /*!< the user has other ways; a response came; somebody rings (sip_failover.c) */
 	uint16_t tried;		      /*!< addresses of the peer, by slot */
 	char sdp[];		      /*!< "": none */
 };
@@ -258,7 +258,7 @@ void sip_uac_tag(char *buf, const char *call_id);
 
 /* sip_failover.c */
 void sip_failover_begin(struct sip_uac_invite *out, bool others);
-void sip_failover_rx(struct sip_uac_invite *out, const struct sip_request *req, const struct sip_msg *resp);
+void sip_failover_rx(struct sip_uac_invite *out, struct sip_request *req, const struct sip_msg *resp);
 void sip_failover_failed(struct sip_uac_invite *out, const struct sip_request *req, enum sip_trx_end why);
 bool sip_failover_status(uint16_t status);
 bool sip_failover_next(struct sip_uac_invite *out, struct sip_request *req);

@@ -208,6 +208,7 @@ static void invite_again(struct sip_request *req, void *data)
 	struct sip_uac_invite *out = data;
 
 	out->early_offer = NULL;
+	out->heard = false;
 	sip_uac_drop_forks(out->s);
 	sip_hop_set(&out->s->dlg.origin, sip_request_flow(req));
 	out->s->dlg.next = out->s->dlg.origin;
@@ -270,9 +271,10 @@ static void invite_failed(struct sip_request *req, enum sip_trx_end why, void *d
 {
 	struct sip_uac_invite *out = data;
 	struct sip_session *s = out->s;
+	bool heard = out->heard;
 	struct sip_session_info info = {
 		.status = fail_status(why),
-		.text = fail_text(why),
+		.text = heard ? "no final response" : fail_text(why),
 		.way_failed = why != SIP_TRX_CANCELLED,
 	};
 
@@ -282,7 +284,7 @@ static void invite_failed(struct sip_request *req, enum sip_trx_end why, void *d
 	out->req = NULL;
 	sip_uac_free(s);
 	if (s->peer) {
-		s->peer->last_status = info.status;
+		s->peer->last_status = heard ? 100 : info.status;
 		if (why == SIP_TRX_TIMEOUT)
 			rate_ctr_inc2(s->peer->ctrs, SIP_PEER_CTR_OUT_TIMEOUT);
 	}

@@ -35,10 +35,33 @@ DEFUN(cfg_peer_no_options, cfg_peer_no_options_cmd, "no options-interval", NO_ST
 
 VTY_EXPECT(options_expect, "options-interval VALUE", OPTIONS_STR "Seconds\n", "seconds, 0 to 3600");
 
+#define RING_STR "How long an INVITE may get 100 and nothing else, if there is another address or target\n"
+
+DEFUN(cfg_peer_ring, cfg_peer_ring_cmd, "ring-within <0-180>",
+      RING_STR "Seconds, then it is cancelled and the next one is tried (default: 20); 0: wait as for a last target\n")
+{
+	struct sip_peer *peer = vty->index;
+
+	peer->cfg.ring_within_s = atoi(argv[0]);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_peer_no_ring, cfg_peer_no_ring_cmd, "no ring-within", NO_STR RING_STR)
+{
+	struct sip_peer *peer = vty->index;
+
+	peer->cfg.ring_within_s = 0;
+	return CMD_SUCCESS;
+}
+
+VTY_EXPECT(ring_expect, "ring-within VALUE", RING_STR "Seconds\n", "seconds, 0 to 180");
+
 static void write_part(struct vty *vty, const struct sip_peer *peer)
 {
 	if (peer->cfg.options_interval_s)
 		vty_out(vty, " options-interval %u%s", peer->cfg.options_interval_s, VTY_NEWLINE);
+	if (peer->cfg.ring_within_s != SIP_PEER_RING_WITHIN_S)
+		vty_out(vty, " ring-within %u%s", peer->cfg.ring_within_s, VTY_NEWLINE);
 }
 
 /* "prio 10 weight 60, ", "" without SRV */
@@ -86,6 +109,9 @@ static void init_part(void)
 	install_element(SIP_PEER_NODE, &cfg_peer_options_cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_no_options_cmd);
 	install_element(SIP_PEER_NODE, &options_expect.cmd);
+	install_element(SIP_PEER_NODE, &cfg_peer_ring_cmd);
+	install_element(SIP_PEER_NODE, &cfg_peer_no_ring_cmd);
+	install_element(SIP_PEER_NODE, &ring_expect.cmd);
 }
 
 const struct sip_peer_vty_part sip_peer_vty_health = { .init = init_part, .write = write_part, .show = show_part };

@@ -11,7 +11,7 @@ import socket
 import time
 
 import sipp
-from common import expect_totals, finish, test, totals
+from common import expect_totals, finish, open_error, test, totals
 from harness import PEER_IP, Process, expect, udp_in_use, wait_for
 
 FIRST_IP, DNS_IP, DNS_PORT = "127.0.0.121", "127.0.0.180", 5353
@@ -175,6 +175,54 @@ def peer_silent(b):
 	expect(any(m.startswith("INVITE ") for m in hole.texts()), "the first peer got no INVITE")
 	finish(b)
 	hole.close()
+
+
+# 100, and nothing else until somebody gives up
+ONLY_TRYING = [sipp.recv("INVITE"), sipp.reply(100, tag=None), sipp.recv("CANCEL"), sipp.reply(200, tag=None),
+	       sipp.reply(487, "Request Terminated").replace("[last_CSeq:]", "CSeq: [cseq] INVITE"), sipp.recv("ACK"), sipp.linger(500)]
+
+
+@test
+def peer_only_trying(b):
+	"""Two peers in a route, the first one says 100 and nothing else: it is cancelled after its ring-within, and the call is at the second."""
+	b.mgw()
+	one = b.sipp("pbx-one", ONLY_TRYING, "-m", 1, ip=FIRST_IP)
+	b.sipp("pbx", sipp.ANSWERS)
+	b.gateway(extra="sip-peer slow\n remote %s\n ring-within 2\nroute both\n target peer slow\n target peer pbx\n" % FIRST_IP)
+	begin = time.monotonic()
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1)), answered=1)
+	took = time.monotonic() - begin
+	expect(2 < took < 12, "it took %.0f s" % took)
+	expect(one.wait(10) == 0, "the first peer was not cancelled:\n" + open_error(b, "pbx-one"))
+	expect(re.search(r"^peer slow +ok +up", b.vty("show health"), re.M), "who says 100 is not dead:\n" + b.vty("show health"))
+	finish(b)
+
+
+@test
+def peer_only_trying_last(b):
+	"""The same without another target: the caller waits, for longer than that."""
+	b.mgw()
+	one = b.sipp("pbx-one", ONLY_TRYING, "-m", 1, ip=FIRST_IP)
+	b.gateway(peer=(FIRST_IP, 5060), extra="sip-peer pbx\n ring-within 1\n")
+	begin = time.monotonic()
+	expect_totals(totals(b, b.msc("--mo", 1, "--abandon-after", 4)), answered=0, cancelled=1)
+	expect(time.monotonic() - begin > 3.5, "given up too early")
+	expect(one.wait(10) == 0, "not cancelled:\n" + open_error(b, "pbx-one"))
+	finish(b)
+
+
+@test
+def address_only_trying(b):
+	"""The first address of a peer says 100 and nothing else: cancelled, and the call is at the second one."""
+	b.mgw()
+	dns(b, ONE_THEN_TWO)
+	one = b.sipp("pbx-one", ONLY_TRYING, "-m", 1, ip=FIRST_IP)
+	b.sipp("pbx", sipp.ANSWERS)
+	b.gateway(extra=TRUNK + " ring-within 2\n")
+	wait_resolved(b)
+	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1)), answered=1)
+	expect(one.wait(10) == 0, "the first address was not cancelled:\n" + open_error(b, "pbx-one"))
+	finish(b)
 
 
 @test

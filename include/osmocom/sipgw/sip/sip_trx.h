@@ -80,7 +80,8 @@ struct sip_trx *sip_trx_request(struct sip_trxs *all, const struct sip_flow *to,
  * and before. */
 const char *sip_trx_request_bytes(const struct sip_trx *trx, size_t *len);
 /*! Do not wait for timer B or F: with no response at all it is a time-out after \a ms. Such an INVITE stays behind without a user and is cancelled if it is
- * answered after all. Other requests then are in the background: no reason not to stop (sip_trxs_n_pending()). */
+ * answered after all. Inside response() with a 100 to an INVITE: the same for timer C, until there is another response; then it is cancelled at once. Other
+ * requests then are in the background: no reason not to stop (sip_trxs_n_pending()). */
 void sip_trx_set_patience(struct sip_trx *trx, unsigned long ms);
 /*! Cancel an INVITE: CANCEL goes out at once or after the first provisional response (RFC 3261 9.1). The final response is still reported.
  * \a reason: value of a Reason header, or NULL. */

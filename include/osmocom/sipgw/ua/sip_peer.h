@@ -70,6 +70,7 @@ extern const struct value_string sip_identity_mode_names[];
 extern const struct value_string sip_use_names[];
 
 #define SIP_PEER_MAX_CODECS 12
+#define SIP_PEER_RING_WITHIN_S 20 /* ISUP waits for an address complete message as long (T7, ITU-T Q.764) */
 
 /*! Set by the VTY, one file per part (src/vty/sip_peer_*_vty.c); effective for the next call. Strings are talloc children of the peer, NULL if not set. */
 struct sip_peer_cfg {
@@ -80,6 +81,7 @@ struct sip_peer_cfg {
 	char *domain;		/*!< host part of From, To and Request-URI; NULL: the addresses */
 	/* health (sip_health.c) */
 	uint16_t options_interval_s; /*!< OPTIONS keep-alive; 0: none */
+	uint8_t ring_within_s;	/*!< INVITE gets 100 and nothing else for so long: next address or peer, if any; 0: wait for timer C */
 	/* network (sip_tx.c) */
 	char *local_addr;	/*!< which of our bound addresses to use; NULL: the first that fits */
 	char *advertise_addr;	/*!< what to say in Via and Contact instead of our own address */

@@ -9,26 +9,9 @@
 
 #include "session_story.h"
 
-static struct fake_call call;
-
-static void end_of_story(void)
+static void they_ring(const char *sdp)
 {
-	fake_call_free(&call);
-	stage_idle();
-}
-
-static void they_hang_up(void)
-{
-	fake_call_request(&call, "BYE", NULL, NULL, NULL);
-	fake_sip_expect(stage.pbx, "200 BYE");
-	end_of_story();
-}
-
-static void they_call(const char *sdp)
-{
-	fake_call_init(&call, stage.pbx, "1");
-	fake_call_invite(&call, NULL, sdp);
-	fake_sip_expect(stage.pbx, "100 INVITE");
+	they_call(NULL, sdp);
 	EXPECT(sip_session_provisional(stage.s, 180, NULL) == 0);
 	fake_sip_expect(stage.pbx, "180 INVITE");
 }
@@ -43,16 +26,14 @@ static void we_answer(void)
 
 static void talking(void)
 {
-	they_call(PBX_SDP);
+	they_ring(PBX_SDP);
 	we_answer();
 	fake_call_ack(&call, NULL);
 }
 
 static void we_talk(void)
 {
-	user_calls("1");
-	fake_sip_expect(stage.pbx, "INVITE");
-	fake_call_in(&call, stage.pbx, "pbx");
+	we_call();
 	fake_call_reply(&call, 200, NULL, PBX_SDP);
 	fake_sip_expect(stage.pbx, "ACK");
 }
@@ -64,9 +45,7 @@ static void test_3_1_1(void)
 	char *invite;
 
 	btw("3.1.1: the INVITE is repeated after our 200: the 200 again");
-	fake_call_init(&call, stage.pbx, "1");
-	fake_call_invite(&call, NULL, PBX_SDP);
-	fake_sip_expect(stage.pbx, "100 INVITE");
+	they_call(NULL, PBX_SDP);
 	we_answer();
 	invite = talloc_asprintf(stage.pbx,
 				 "INVITE sip:1@%s:5060 SIP/2.0\r\nVia: SIP/2.0/UDP %s:5060;branch=%s\r\nFrom: %s\r\n"
@@ -87,7 +66,7 @@ static void test_3_1_1(void)
 static void test_3_1_2(void)
 {
 	btw("3.1.2: CANCEL crosses our 200: 200 to the CANCEL, no other effect; the caller says ACK and BYE");
-	they_call(PBX_SDP);
+	they_ring(PBX_SDP);
 	we_answer();
 	fake_call_cancel(&call, NULL);
 	fake_sip_expect(stage.pbx, "200 CANCEL");
@@ -98,7 +77,7 @@ static void test_3_1_2(void)
 static void test_3_1_3(void)
 {
 	btw("3.1.3: BYE of the early dialog crosses our 200: 200 to the BYE, the 200 is not repeated for ever");
-	they_call(PBX_SDP);
+	they_ring(PBX_SDP);
 	we_answer();
 	fake_call_request(&call, "BYE", NULL, NULL, NULL);
 	fake_sip_expect(stage.pbx, "200 BYE");
@@ -113,7 +92,7 @@ static void test_3_1_4(void)
 	struct fake_call late;
 
 	btw("3.1.4: a re-INVITE comes before the ACK, offer and answer are done: it says what the ACK would have");
-	they_call(PBX_SDP);
+	they_ring(PBX_SDP);
 	we_answer();
 	late = call;
 	fake_call_invite(&call, NULL, PBX_SDP "a=sendonly\r\n");
@@ -133,7 +112,7 @@ static void test_3_1_5(void)
 	struct fake_call early;
 
 	btw("3.1.5: the same, but our offer in the 200 still waits for its answer in the ACK: 491");
-	they_call(NULL);
+	they_ring(NULL);
 	we_answer();
 	early = call;
 	fake_call_invite(&early, NULL, PBX_SDP);
@@ -152,7 +131,7 @@ static void test_3_1_5(void)
 static void test_3_1_6(void)
 {
 	btw("3.1.6: the ACK is lost, BYE comes: 200, and the 200 to the INVITE is not repeated any more");
-	they_call(PBX_SDP);
+	they_ring(PBX_SDP);
 	we_answer();
 	pass_ms(500);
 	fake_sip_expect(stage.pbx, "200 INVITE");
@@ -166,7 +145,7 @@ static void test_3_1_6(void)
 /* ---- 3.2: receiving a message in the mortal state ---- */
 
 /* Mortal: our BYE is out, its response has not come. */
-static char *we_hang_up(void)
+static char *we_say_bye(void)
 {
 	user_ends(0, 16, NULL);
 	fake_sip_expect(stage.pbx, "BYE");
@@ -186,7 +165,7 @@ static void test_3_2_1(void)
 
 	btw("3.2.1: both hang up at once: both get 200");
 	talking();
-	bye = we_hang_up();
+	bye = we_say_bye();
 	fake_call_request(&call, "BYE", NULL, NULL, NULL);
 	fake_sip_expect(stage.pbx, "200 BYE");
 	bye_is_answered(bye);
@@ -198,7 +177,7 @@ static void test_3_2_2(void)
 
 	btw("3.2.2: a re-INVITE crosses our BYE: 481");
 	talking();
-	bye = we_hang_up();
+	bye = we_say_bye();
 	fake_call_invite(&call, NULL, PBX_SDP);
 	fake_sip_expect(stage.pbx, "481 INVITE");
 	fake_call_ack_failure(&call);
@@ -214,7 +193,7 @@ static void test_3_2_3(void)
 	EXPECT(sip_session_reinvite(stage.s, PHONE_SDP) == 0);
 	fake_sip_expect(stage.pbx, "INVITE");
 	invite = talloc_strdup(stage.pbx, stage.pbx->msg);
-	bye = we_hang_up();
+	bye = we_say_bye();
 	fake_sip_reply(stage.pbx, invite, 200, NULL, "Contact: <sip:pbx@127.0.64.2:5060>\r\n", PBX_SDP);
 	fake_sip_expect(stage.pbx, "ACK");
 	talloc_free(invite);
@@ -226,7 +205,7 @@ static void test_3_2_4(void)
 	char *bye;
 
 	btw("3.2.4: we hang up before the ACK: the BYE waits for it, as RFC 3261 15 wants; it then finds a mortal state");
-	they_call(PBX_SDP);
+	they_ring(PBX_SDP);
 	we_answer();
 	user_ends(0, 16, NULL);
 	fake_sip_expect_nothing(stage.pbx);
@@ -306,7 +285,7 @@ static void test_3_3_3(void)
 
 	btw("3.3.3: REFER crosses our BYE: it does not transfer anything any more");
 	talking();
-	bye = we_hang_up();
+	bye = we_say_bye();
 	fake_call_request(&call, "REFER", "Refer-To: <sip:2@127.0.64.1>\r\nContact: <sip:pbx@127.0.64.2>\r\n", NULL,
 			  NULL);
 	EXPECT(fake_sip_receive(stage.pbx));

@@ -11,6 +11,7 @@
 #include "session_story.h"
 
 struct stage stage;
+struct fake_call call;
 static size_t blocks_before;
 
 static void hear(const char *what, const struct sip_session_info *info)
@@ -165,4 +166,47 @@ void user_ends(uint16_t status, uint8_t q850, const char *text)
 	printf("  user ends\n");
 	stage.s = NULL;
 	sip_session_end(s, &why);
+}
+
+void we_call(void)
+{
+	user_calls("1");
+	fake_sip_expect(stage.pbx, "INVITE");
+	fake_call_in(&call, stage.pbx, "pbx");
+}
+
+void they_call(const char *extra, const char *sdp)
+{
+	fake_call_init(&call, stage.pbx, "1");
+	fake_call_invite(&call, extra, sdp);
+	fake_sip_expect(stage.pbx, "100 INVITE");
+}
+
+void they_are_answered(void)
+{
+	EXPECT(sip_session_answer(stage.s, PHONE_SDP) == 0);
+	fake_sip_expect(stage.pbx, "200 INVITE");
+	fake_call_take(&call);
+	fake_call_ack(&call, NULL);
+}
+
+void end_of_story(void)
+{
+	fake_call_free(&call);
+	stage_idle();
+}
+
+void we_hang_up(void)
+{
+	user_ends(0, 16, NULL);
+	fake_sip_expect(stage.pbx, "BYE");
+	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
+	end_of_story();
+}
+
+void they_hang_up(void)
+{
+	fake_call_request(&call, "BYE", NULL, NULL, NULL);
+	fake_sip_expect(stage.pbx, "200 BYE");
+	end_of_story();
 }

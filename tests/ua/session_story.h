@@ -37,3 +37,13 @@ void stage_idle(void);		/*!< let all transactions and sessions come to their end
 
 void user_calls(const char *called);
 void user_ends(uint16_t status, uint8_t q850, const char *text);
+
+/* One call with the PBX, by the steps that most stories begin and end with. */
+extern struct fake_call call;	/*!< its end of it */
+
+void we_call(void);		/*!< our INVITE is there, without an answer */
+void they_call(const char *extra, const char *sdp); /*!< theirs, with 100 */
+void they_are_answered(void);	/*!< 200 and ACK to theirs */
+void we_hang_up(void);		/*!< and these two end the story */
+void they_hang_up(void);
+void end_of_story(void);	/*!< stage_idle(), and forget \a call */

@@ -16,8 +16,6 @@
 #define PASSWORD "s3cret"
 #define MD5_R1	 "Digest realm=\"r1\", nonce=\"n1\", algorithm=MD5, qop=\"auth\", opaque=\"o1\""
 
-static struct fake_call call;
-
 static const char *str(struct sip_str s)
 {
 	static char bufs[8][300];
@@ -77,10 +75,9 @@ static void forget_credentials(void)
 	EXPECT(sip_credentials_set(stage.peer, USER, PASSWORD) == 0);
 }
 
-static void end_of_story(void)
+static void end_and_forget(void)
 {
-	fake_call_free(&call);
-	stage_idle();
+	end_of_story();
 	forget_credentials();
 }
 
@@ -131,8 +128,7 @@ static void test_call(void)
 	pbx_checks("Proxy-Authorization", PASSWORD);
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
 	fake_sip_expect_nothing(stage.pbx);
-	fake_call_free(&call);
-	stage_idle();
+	end_of_story();
 
 	btw("the next call has its credentials from the beginning, with the count going on");
 	user_calls("4712");
@@ -158,7 +154,7 @@ static void test_call(void)
 	user_hangs_up("Proxy-Authorization");
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
 	pump();
-	end_of_story();
+	end_and_forget();
 }
 
 static void test_choice(void)
@@ -174,7 +170,7 @@ static void test_choice(void)
 	pbx_checks("Authorization", PASSWORD);
 	fake_sip_reply(stage.pbx, NULL, 486, "t", NULL, NULL);
 	fake_sip_expect(stage.pbx, "ACK");
-	end_of_story();
+	end_and_forget();
 
 	btw("in several lines; without qop");
 	user_calls("4711");
@@ -188,7 +184,7 @@ static void test_choice(void)
 	pbx_checks("Authorization", PASSWORD);
 	fake_sip_reply(stage.pbx, NULL, 486, "t", NULL, NULL);
 	fake_sip_expect(stage.pbx, "ACK");
-	end_of_story();
+	end_and_forget();
 
 	btw("only HA1 is known, for MD5: the SHA-256 challenge is left alone");
 	sip_credentials_free_all(stage.peer);
@@ -201,7 +197,7 @@ static void test_choice(void)
 	pbx_checks("Authorization", PASSWORD);
 	fake_sip_reply(stage.pbx, NULL, 486, "t", NULL, NULL);
 	fake_sip_expect(stage.pbx, "ACK");
-	end_of_story();
+	end_and_forget();
 }
 
 static void test_two_realms(void)
@@ -219,7 +215,7 @@ static void test_two_realms(void)
 	pbx_checks("Authorization", PASSWORD);
 	fake_sip_reply(stage.pbx, NULL, 486, "t", NULL, NULL);
 	fake_sip_expect(stage.pbx, "ACK");
-	end_of_story();
+	end_and_forget();
 }
 
 static void test_refused(void)
@@ -238,7 +234,7 @@ static void test_refused(void)
 	fake_sip_expect_nothing(stage.pbx);
 	EXPECT(log_lines() == 1);
 	EXPECT(stage.peer->ctrs->ctr[SIP_PEER_CTR_AUTH_REFUSED].current == 1);
-	end_of_story();
+	end_and_forget();
 
 	btw("challenged again and again, always stale: that has an end, too");
 	user_calls("4711");
@@ -252,7 +248,7 @@ static void test_refused(void)
 			fake_sip_expect(stage.pbx, "INVITE");
 	}
 	printf("  after %u challenges\n", n);
-	end_of_story();
+	end_and_forget();
 
 	btw("10,000 challenges in a row, each of another realm");
 	stage.pbx->quiet = true;
@@ -267,7 +263,7 @@ static void test_refused(void)
 	}
 	stage.pbx->quiet = false;
 	EXPECT(!stage.s);
-	end_of_story();
+	end_and_forget();
 
 	btw("challenges of more realms than are remembered, in one response");
 	user_calls("4711");
@@ -285,19 +281,19 @@ static void test_refused(void)
 	EXPECT(fake_sip_n_headers(stage.pbx, "Authorization") == 8);
 	fake_sip_reply(stage.pbx, NULL, 486, "t", NULL, NULL);
 	fake_sip_expect(stage.pbx, "ACK");
-	end_of_story();
+	end_and_forget();
 
 	btw("nothing in the challenge that we know; and none at all");
 	user_calls("4711");
 	fake_sip_expect(stage.pbx, "INVITE");
 	pbx_challenges(401, "Basic realm=\"x\"");
 	fake_sip_expect(stage.pbx, "ACK");
-	end_of_story();
+	end_and_forget();
 	user_calls("4711");
 	fake_sip_expect(stage.pbx, "INVITE");
 	fake_sip_reply(stage.pbx, NULL, 407, "t", NULL, NULL);
 	fake_sip_expect(stage.pbx, "ACK");
-	end_of_story();
+	end_and_forget();
 
 	btw("no credentials for this peer: the status reaches the user");
 	sip_credentials_free_all(stage.peer);
@@ -305,7 +301,7 @@ static void test_refused(void)
 	fake_sip_expect(stage.pbx, "INVITE");
 	pbx_challenges(401, MD5_R1);
 	fake_sip_expect(stage.pbx, "ACK");
-	end_of_story();
+	end_and_forget();
 }
 
 static void test_gone(void)
@@ -317,7 +313,7 @@ static void test_gone(void)
 	pbx_challenges(407, MD5_R1);
 	fake_sip_expect(stage.pbx, "ACK");
 	fake_sip_expect_nothing(stage.pbx);
-	end_of_story();
+	end_and_forget();
 
 	btw("cancelled while the second INVITE is under way");
 	user_calls("4711");
@@ -334,7 +330,7 @@ static void test_gone(void)
 	fake_call_reply(&call, 487, NULL, NULL);
 	fake_sip_expect(stage.pbx, "ACK");
 	fake_sip_expect_nothing(stage.pbx);
-	end_of_story();
+	end_and_forget();
 
 	btw("the credentials are removed while a challenge is on its way");
 	user_calls("4711");
@@ -343,7 +339,7 @@ static void test_gone(void)
 	pbx_challenges(407, MD5_R1);
 	fake_sip_expect(stage.pbx, "ACK");
 	fake_sip_expect_nothing(stage.pbx);
-	end_of_story();
+	end_and_forget();
 }
 
 /* ---- we challenge ---- */

@@ -12,8 +12,6 @@
 #include "ua/ua_internal.h"
 #include "session_story.h"
 
-static struct fake_call call;
-
 static uint64_t counter(enum sip_ctr ctr)
 {
 	return rate_ctr_group_get_ctr(sip_ua_ctrs(stage.ua), ctr)->current;
@@ -27,13 +25,8 @@ static struct fake_sip *stranger_at(const char *addr)
 /* A call from the PBX, up. */
 static void call_is_up(void)
 {
-	fake_call_init(&call, stage.pbx, "1");
-	fake_call_invite(&call, NULL, PBX_SDP);
-	fake_sip_expect(stage.pbx, "100 INVITE");
-	EXPECT(sip_session_answer(stage.s, PHONE_SDP) == 0);
-	fake_sip_expect(stage.pbx, "200 INVITE");
-	fake_call_take(&call);
-	fake_call_ack(&call, NULL);
+	they_call(NULL, PBX_SDP);
+	they_are_answered();
 }
 
 static void hang_up(void)
@@ -182,9 +175,7 @@ static void test_advertise(void)
 	show("Contact");
 	fake_sip_reply(stage.pbx, NULL, 486, "t", NULL, NULL);
 	fake_sip_expect(stage.pbx, "ACK");
-	fake_call_init(&call, stage.pbx, "1");
-	fake_call_invite(&call, NULL, PBX_SDP);
-	fake_sip_expect(stage.pbx, "100 INVITE");
+	they_call(NULL, PBX_SDP);
 	EXPECT(sip_session_answer(stage.s, PHONE_SDP) == 0);
 	fake_sip_expect(stage.pbx, "200 INVITE");
 	show("Contact");

@@ -14,7 +14,7 @@
 #define DNS_PORT 15353
 
 static struct fake_sip *pbx2;
-static struct fake_call call, call2;
+static struct fake_call call2;
 
 static uint64_t counter(enum sip_peer_ctr ctr)
 {
@@ -165,7 +165,7 @@ static void gets_invite(struct fake_call *c, struct fake_sip *p)
 	fake_call_in(c, p, p->name);
 }
 
-static void end_of_story(void)
+static void end_of_both(void)
 {
 	stage_idle();
 	fake_call_free(&call);
@@ -178,7 +178,7 @@ static void hang_up(struct fake_sip *p)
 	fake_sip_expect(p, "BYE");
 	fake_sip_reply(p, NULL, 200, NULL, NULL, NULL);
 	pump();
-	end_of_story();
+	end_of_both();
 }
 
 static void two_addresses(unsigned int prio2)
@@ -219,7 +219,7 @@ static void test_calls_tell(void)
 	fake_call_reply(&call, 486, NULL, NULL);
 	fake_sip_expect(stage.pbx, "ACK");
 	show_targets();
-	end_of_story();
+	end_of_both();
 }
 
 static void test_no_response(void)
@@ -279,7 +279,7 @@ static void test_no_response(void)
 	user_ends(0, 16, NULL);
 	stage.pbx->quiet = pbx2->quiet = true;
 	pass_ms(40000);
-	end_of_story();
+	end_of_both();
 	stage.pbx->quiet = pbx2->quiet = false;
 
 	btw("nobody responds, and no other way is known: the last one gets its 32 s");
@@ -292,7 +292,7 @@ static void test_no_response(void)
 	EXPECT(stage.s);
 	pass_ms(1500);
 	EXPECT(!stage.s);
-	end_of_story();
+	end_of_both();
 	fake_sip_drain(pbx2);
 	stage.pbx->quiet = pbx2->quiet = false;
 }
@@ -321,7 +321,7 @@ static void test_undelivered(void)
 	gets_invite(&call, stage.pbx);
 	fake_call_reply(&call, 486, NULL, NULL);
 	fake_sip_expect(stage.pbx, "ACK");
-	end_of_story();
+	end_of_both();
 }
 
 static void refused_first(unsigned int status, const char *extra)
@@ -344,7 +344,7 @@ static void test_refused(void)
 	btw("and busy there: that is what is told");
 	fake_call_reply(&call2, 486, NULL, NULL);
 	fake_sip_expect(pbx2, "ACK");
-	end_of_story();
+	end_of_both();
 	show_targets();
 	btw("503 with Retry-After: it is passed over for that long");
 	refused_first(503, "Retry-After: 20\r\n");
@@ -367,7 +367,7 @@ static void test_refused(void)
 	gets_invite(&call2, pbx2);
 	fake_call_reply(&call2, 503, NULL, NULL);
 	fake_sip_expect(pbx2, "ACK");
-	end_of_story();
+	end_of_both();
 	btw("503 when the phone rings already: too late");
 	user_calls("1");
 	gets_invite(&call, stage.pbx);
@@ -375,12 +375,12 @@ static void test_refused(void)
 	fake_call_reply(&call, 503, NULL, NULL);
 	fake_sip_expect(stage.pbx, "ACK");
 	fake_sip_expect_nothing(pbx2);
-	end_of_story();
+	end_of_both();
 	for (i = 0; i < ARRAY_SIZE(finals); i++) {
 		btw("%u is an answer: nobody else is called", finals[i]);
 		refused_first(finals[i], NULL);
 		fake_sip_expect_nothing(pbx2);
-		end_of_story();
+		end_of_both();
 	}
 }
 
@@ -391,7 +391,7 @@ static void redirected(const char *contact)
 	btw("302 with %s", contact);
 	snprintf(extra, sizeof(extra), "Contact: %s\r\n", contact);
 	refused_first(302, extra);
-	end_of_story();
+	end_of_both();
 }
 
 static void test_redirected(void)
@@ -515,7 +515,7 @@ static void test_removal(void)
 	stage.pbx->quiet = true;
 	pass_ms(33000);
 	EXPECT(!stage.s);
-	end_of_story();
+	end_of_both();
 }
 
 int main(void)

@@ -9,8 +9,6 @@
 #include "ua/ua_internal.h"
 #include "session_story.h"
 
-static struct fake_call call;
-
 /* ---- from a peer ---- */
 
 static void say(const char *what, const char *value)
@@ -253,9 +251,7 @@ static void test_connected_to_them(void)
 		stage.peer->cfg.identity = modes[i / 4];
 		btw("we say who answers%s: %s, %s", private ? " and wants to stay unknown" : "",
 		    get_value_string(sip_identity_mode_names, modes[i / 4]), i % 2 ? "trusted" : "not trusted");
-		fake_call_init(&call, stage.pbx, "1");
-		fake_call_invite(&call, NULL, PBX_SDP);
-		fake_sip_expect(stage.pbx, "100 INVITE");
+		they_call(NULL, PBX_SDP);
 		fake_sip_expect(stage.pbx, "180 INVITE");
 		EXPECT(!fake_sip_header(stage.pbx, "P-Asserted-Identity"));
 		fake_sip_expect(stage.pbx, "183 INVITE");

@@ -23,20 +23,20 @@ static uint64_t peer_counter(enum sip_peer_ctr ctr)
 }
 
 /* A call comes, and stays for as long as nobody ends it. The status that it got. */
-static unsigned int call_comes(struct fake_call *call)
+static unsigned int call_comes(struct fake_call *one)
 {
 	stage.pbx->quiet = true;
-	fake_call_init(call, stage.pbx, "1");
-	fake_call_invite(call, NULL, PBX_SDP);
+	fake_call_init(one, stage.pbx, "1");
+	fake_call_invite(one, NULL, PBX_SDP);
 	EXPECT(fake_sip_receive(stage.pbx));
 	stage.pbx->quiet = false;
 	return atoi(stage.pbx->msg + strlen("SIP/2.0 "));
 }
 
-static void refused(struct fake_call *call)
+static void refused(struct fake_call *one)
 {
 	printf("  503, Retry-After: %s\n", fake_sip_header(stage.pbx, "Retry-After"));
-	fake_call_ack_failure(call);
+	fake_call_ack_failure(one);
 }
 
 static void test_calls(void)
@@ -79,7 +79,7 @@ static unsigned int take(unsigned int n)
 
 static void test_rate(void)
 {
-	struct fake_call call;
+	struct fake_call one;
 	unsigned int i, got = 0;
 
 	btw("ten calls per second: so many at once, then one each 100 ms");
@@ -103,8 +103,8 @@ static void test_rate(void)
 	EXPECT(take(100) == 3);
 	EXPECT(sip_limit_take(stage.peer, true) == SIP_LIMIT_OK);
 	btw("a call that comes too soon");
-	EXPECT(call_comes(&call) == 503);
-	refused(&call);
+	EXPECT(call_comes(&one) == 503);
+	refused(&one);
 	EXPECT(peer_counter(SIP_PEER_CTR_REFUSED_RATE) > 0);
 	stage.peer->cfg.max_calls_per_s = stage.peer->cfg.max_calls_burst = 0;
 	stage_idle();

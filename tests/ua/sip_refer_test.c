@@ -11,25 +11,10 @@
 
 #define NEW_PARTY "Refer-To: <sip:5553333@127.0.118.2>\r\n"
 
-static struct fake_call call;
-
-static void they_call(void)
+static void they_talk(void)
 {
-	fake_call_init(&call, stage.pbx, "1");
-	fake_call_invite(&call, NULL, PBX_SDP);
-	fake_sip_expect(stage.pbx, "100 INVITE");
-	EXPECT(sip_session_answer(stage.s, PHONE_SDP) == 0);
-	fake_sip_expect(stage.pbx, "200 INVITE");
-	fake_call_ack(&call, NULL);
-	fake_call_take(&call);
-}
-
-static void they_hang_up(void)
-{
-	fake_call_request(&call, "BYE", NULL, NULL, NULL);
-	fake_sip_expect(stage.pbx, "200 BYE");
-	fake_call_free(&call);
-	stage_idle();
+	they_call(NULL, PBX_SDP);
+	they_are_answered();
 }
 
 static void refer(const char *headers)
@@ -64,7 +49,7 @@ static void accepted(void)
 static void test_refused(void)
 {
 	btw("a peer without 'refer'");
-	they_call();
+	they_talk();
 	refused(NEW_PARTY, "603 REFER");
 	stage.peer->cfg.refer = true;
 	refused("Refer-To: <sip:5553333@192.0.2.99>\r\n", "603 REFER");
@@ -82,7 +67,7 @@ static void test_refused(void)
 static void test_done(void)
 {
 	btw("done: 202, 100, 180, 200");
-	they_call();
+	they_talk();
 	accepted();
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
 	btw("one at a time");
@@ -113,7 +98,7 @@ static void test_done(void)
 static void test_no_subscription(void)
 {
 	btw("they do not want to hear of it");
-	they_call();
+	they_talk();
 	refer("Refer-To: <tel:+4930123>\r\nRefer-Sub: false\r\n");
 	fake_sip_expect(stage.pbx, "202 REFER");
 	EXPECT(strcmp(fake_sip_header(stage.pbx, "Refer-Sub"), "false") == 0);
@@ -139,7 +124,7 @@ static void test_no_subscription(void)
 static void test_bye(void)
 {
 	btw("BYE right after the 202");
-	they_call();
+	they_talk();
 	refer(NEW_PARTY);
 	fake_sip_expect(stage.pbx, "202 REFER");
 	fake_call_request(&call, "BYE", NULL, NULL, NULL);
@@ -149,7 +134,7 @@ static void test_bye(void)
 	stage_idle();
 
 	btw("done, and we hang up: NOTIFY, then BYE");
-	they_call();
+	they_talk();
 	accepted();
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
 	sip_session_refer_result(stage.s, 200);
@@ -158,8 +143,7 @@ static void test_bye(void)
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
 	fake_sip_expect(stage.pbx, "BYE");
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
-	fake_call_free(&call);
-	stage_idle();
+	end_of_story();
 }
 
 int main(void)

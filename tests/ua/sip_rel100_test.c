@@ -13,8 +13,6 @@
 #define REL  "Supported: 100rel\r\n"
 #define MUST "Require: 100rel\r\n"
 
-static struct fake_call call;
-
 static unsigned int rseq(void)
 {
 	const char *value = fake_sip_header(stage.pbx, "RSeq");
@@ -31,32 +29,12 @@ static void prack(unsigned int n, const char *sdp)
 	fake_call_request(&call, "PRACK", rack, "application/sdp", sdp);
 }
 
-static void end_of_story(void)
-{
-	fake_call_free(&call);
-	stage_idle();
-}
-
-static void they_hang_up(void)
-{
-	fake_call_request(&call, "BYE", NULL, NULL, NULL);
-	fake_sip_expect(stage.pbx, "200 BYE");
-	end_of_story();
-}
-
-static void they_call(const char *extra)
-{
-	fake_call_init(&call, stage.pbx, "1");
-	fake_call_invite(&call, extra, PBX_SDP);
-	fake_sip_expect(stage.pbx, "100 INVITE");
-}
-
 static void test_server(void)
 {
 	unsigned int n;
 
 	btw("the peer can: a bare 180 needs no PRACK, a 183 with the answer is repeated until it comes");
-	they_call(REL);
+	they_call(REL, PBX_SDP);
 	EXPECT(sip_session_provisional(stage.s, 180, NULL) == 0);
 	fake_sip_expect(stage.pbx, "180 INVITE");
 	EXPECT(!fake_sip_header(stage.pbx, "RSeq"));
@@ -97,7 +75,7 @@ static void test_server_required(void)
 	unsigned int n;
 
 	btw("the peer demands it: the 180, too; a 183 waits for its turn");
-	they_call(MUST);
+	they_call(MUST, PBX_SDP);
 	EXPECT(sip_session_provisional(stage.s, 180, NULL) == 0);
 	fake_sip_expect(stage.pbx, "180 INVITE");
 	fake_call_take(&call);
@@ -124,7 +102,7 @@ static void test_server_required(void)
 	they_hang_up();
 
 	btw("no PRACK ever: 504, and the user is told");
-	they_call(MUST);
+	they_call(MUST, PBX_SDP);
 	EXPECT(sip_session_provisional(stage.s, 180, NULL) == 0);
 	fake_sip_expect(stage.pbx, "180 INVITE");
 	stage.pbx->quiet = true;
@@ -138,7 +116,7 @@ static void test_server_required(void)
 	end_of_story();
 
 	btw("CANCEL while an answer waits for the PRACK; a PRACK then is too late");
-	they_call(MUST);
+	they_call(MUST, PBX_SDP);
 	EXPECT(sip_session_provisional(stage.s, 183, PHONE_SDP) == 0);
 	fake_sip_expect(stage.pbx, "183 INVITE");
 	n = rseq();
@@ -152,7 +130,7 @@ static void test_server_required(void)
 	end_of_story();
 
 	btw("the user hangs up while an answer waits for the PRACK");
-	they_call(MUST);
+	they_call(MUST, PBX_SDP);
 	EXPECT(sip_session_provisional(stage.s, 183, PHONE_SDP) == 0);
 	fake_sip_expect(stage.pbx, "183 INVITE");
 	EXPECT(sip_session_answer(stage.s, PHONE_SDP) == 0);
@@ -167,7 +145,7 @@ static void test_server_offer_in_prack(void)
 	unsigned int n;
 
 	btw("an offer in the PRACK is answered in its 200, when the user has decided");
-	they_call(REL);
+	they_call(REL, PBX_SDP);
 	EXPECT(sip_session_provisional(stage.s, 183, PHONE_SDP) == 0);
 	fake_sip_expect(stage.pbx, "183 INVITE");
 	fake_call_take(&call);
@@ -183,7 +161,7 @@ static void test_server_offer_in_prack(void)
 	they_hang_up();
 
 	btw("the user hangs up from within");
-	they_call(REL);
+	they_call(REL, PBX_SDP);
 	EXPECT(sip_session_provisional(stage.s, 183, PHONE_SDP) == 0);
 	fake_sip_expect(stage.pbx, "183 INVITE");
 	fake_call_take(&call);
@@ -193,9 +171,7 @@ static void test_server_offer_in_prack(void)
 	end_of_story();
 
 	btw("a PRACK with a description where no offer was answered");
-	fake_call_init(&call, stage.pbx, "1");
-	fake_call_invite(&call, MUST, NULL);
-	fake_sip_expect(stage.pbx, "100 INVITE");
+	they_call(MUST, NULL);
 	EXPECT(sip_session_provisional(stage.s, 180, NULL) == 0);
 	fake_sip_expect(stage.pbx, "180 INVITE");
 	fake_call_take(&call);
@@ -234,7 +210,7 @@ static void test_settings(void)
 	fake_sip_expect(stage.pbx, "421 INVITE");
 	EXPECT(strcmp(fake_sip_header(stage.pbx, "Require"), "100rel") == 0);
 	fake_call_ack_failure(&call);
-	they_call(REL);
+	they_call(REL, PBX_SDP);
 	EXPECT(sip_session_provisional(stage.s, 180, NULL) == 0);
 	fake_sip_expect(stage.pbx, "180 INVITE");
 	rseq();

@@ -11,24 +11,17 @@
 
 #define HELD_SDP PBX_SDP "a=sendonly\r\n"
 
-static struct fake_call call;
-
-static void they_call(void)
+static void they_talk(void)
 {
 	bool quiet = stage.pbx->quiet;
 
 	stage.pbx->quiet = true;
-	fake_call_init(&call, stage.pbx, "1");
-	fake_call_invite(&call, NULL, PBX_SDP);
-	fake_sip_expect(stage.pbx, "100 INVITE");
-	EXPECT(sip_session_answer(stage.s, PHONE_SDP) == 0);
-	fake_sip_expect(stage.pbx, "200 INVITE");
-	fake_call_take(&call);
-	fake_call_ack(&call, NULL);
+	they_call(NULL, PBX_SDP);
+	they_are_answered();
 	stage.pbx->quiet = quiet;
 }
 
-static void we_call(void)
+static void we_talk(void)
 {
 	stage.pbx->quiet = true;
 	user_calls("4711");
@@ -58,20 +51,12 @@ static void wait_for_reinvite(unsigned long min_ms, unsigned long max_ms)
 	take_reinvite();
 }
 
-static void they_hang_up(void)
-{
-	fake_call_request(&call, "BYE", NULL, NULL, NULL);
-	fake_sip_expect(stage.pbx, "200 BYE");
-	fake_call_free(&call);
-	stage_idle();
-}
-
 static void test_theirs(void)
 {
 	unsigned int i;
 
 	btw("they ask for a change, move to another address, and we accept");
-	they_call();
+	they_talk();
 	OSMO_STRLCPY_ARRAY(call.extra_contact, "sip:new@127.0.53.2:5060");
 	fake_call_invite(&call, "Session-Expires: 1800;refresher=uac\r\nSupported: timer\r\n", HELD_SDP);
 	fake_sip_expect(stage.pbx, "100 INVITE");
@@ -166,7 +151,7 @@ static void test_theirs(void)
 static void test_theirs_ends(void)
 {
 	btw("they hang up while we think about their re-INVITE");
-	they_call();
+	they_talk();
 	fake_call_invite(&call, NULL, HELD_SDP);
 	fake_sip_expect(stage.pbx, "100 INVITE");
 	fake_call_request(&call, "BYE", NULL, NULL, NULL);
@@ -176,7 +161,7 @@ static void test_theirs_ends(void)
 	stage_idle();
 
 	btw("we hang up while we think about their re-INVITE");
-	they_call();
+	they_talk();
 	fake_call_invite(&call, NULL, HELD_SDP);
 	fake_sip_expect(stage.pbx, "100 INVITE");
 	user_ends(0, 16, NULL);
@@ -187,7 +172,7 @@ static void test_theirs_ends(void)
 	stage_idle();
 
 	btw("we hang up from within reoffer()");
-	they_call();
+	they_talk();
 	stage.hang_up_inside = true;
 	fake_call_invite(&call, NULL, HELD_SDP);
 	fake_sip_expect(stage.pbx, "100 INVITE");
@@ -197,7 +182,7 @@ static void test_theirs_ends(void)
 	stage_idle();
 
 	btw("no ACK to our 200: the call ends");
-	they_call();
+	they_talk();
 	stage.accept_reoffer = true;
 	fake_call_invite(&call, NULL, HELD_SDP);
 	stage.accept_reoffer = false;
@@ -217,7 +202,7 @@ static void test_ours(void)
 	char ack[2000];
 
 	btw("we ask for a change; the peer moves; its 200 is repeated");
-	we_call();
+	we_talk();
 	EXPECT(sip_session_reinvite(stage.s, NULL) == -EINVAL);
 	EXPECT(sip_session_reinvite(stage.s, PHONE_SDP) == 0);
 	EXPECT(sip_session_reinvite(stage.s, PHONE_SDP) == -EAGAIN);
@@ -243,7 +228,7 @@ static void test_ours(void)
 	they_hang_up();
 
 	btw("the peer does not know the call any more: it ends");
-	we_call();
+	we_talk();
 	EXPECT(sip_session_reinvite(stage.s, PHONE_SDP) == 0);
 	fake_sip_expect(stage.pbx, "INVITE");
 	take_reinvite();
@@ -252,11 +237,10 @@ static void test_ours(void)
 	fake_sip_expect(stage.pbx, "BYE");
 	EXPECT(strcmp(fake_sip_header(stage.pbx, "Reason"), "Q.850;cause=41") == 0);
 	fake_sip_reply(stage.pbx, NULL, 481, NULL, NULL, NULL);
-	fake_call_free(&call);
-	stage_idle();
+	end_of_story();
 
 	btw("the peer does not react: the call ends");
-	we_call();
+	we_talk();
 	EXPECT(sip_session_reinvite(stage.s, PHONE_SDP) == 0);
 	stage.pbx->quiet = true;
 	pass_ms(31900);
@@ -265,11 +249,10 @@ static void test_ours(void)
 	pass_ms(100);
 	fake_sip_expect(stage.pbx, "BYE");
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
-	fake_call_free(&call);
-	stage_idle();
+	end_of_story();
 
 	btw("the user hangs up while ours is pending; the 200 comes later: ACK and nothing else");
-	we_call();
+	we_talk();
 	EXPECT(sip_session_reinvite(stage.s, PHONE_SDP) == 0);
 	fake_sip_expect(stage.pbx, "INVITE");
 	take_reinvite();
@@ -283,7 +266,7 @@ static void test_ours(void)
 	stage_idle();
 
 	btw("the same in a call of theirs, and the 200 comes when the call is gone: ACK, and BYE as for any call we do not have");
-	they_call();
+	they_talk();
 	EXPECT(sip_session_reinvite(stage.s, PHONE_SDP) == 0);
 	fake_sip_expect(stage.pbx, "INVITE");
 	take_reinvite();
@@ -296,8 +279,7 @@ static void test_ours(void)
 	fake_sip_expect(stage.pbx, "ACK");
 	fake_sip_expect(stage.pbx, "BYE");
 	fake_sip_reply(stage.pbx, NULL, 481, NULL, NULL, NULL);
-	fake_call_free(&call);
-	stage_idle();
+	end_of_story();
 }
 
 static void test_glare(void)
@@ -305,7 +287,7 @@ static void test_glare(void)
 	unsigned int i;
 
 	btw("both ask at once: they get 491, and so do we; they try again first, then we do");
-	we_call();
+	we_talk();
 	EXPECT(sip_session_reinvite(stage.s, PHONE_SDP) == 0);
 	fake_sip_expect(stage.pbx, "INVITE");
 	take_reinvite();
@@ -344,7 +326,7 @@ static void test_glare(void)
 	they_hang_up();
 
 	btw("a call that they made: we wait less; a peer that always says 491 is told after six times");
-	they_call();
+	they_talk();
 	EXPECT(sip_session_reinvite(stage.s, PHONE_SDP) == 0);
 	for (i = 0; i < 6; i++) {
 		wait_for_reinvite(0, 2000);
@@ -360,11 +342,7 @@ static void test_glare(void)
 	take_reinvite();
 	fake_call_reply(&call, 491, NULL, NULL);
 	fake_sip_expect(stage.pbx, "ACK");
-	user_ends(0, 16, NULL);
-	fake_sip_expect(stage.pbx, "BYE");
-	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
-	fake_call_free(&call);
-	stage_idle();
+	we_hang_up();
 }
 
 int main(void)

@@ -12,40 +12,21 @@
 #define ALLOW "Allow: INVITE, ACK, CANCEL, BYE, UPDATE\r\n"
 #define TIMER "Supported: timer\r\n"
 
-static struct fake_call call;
-
-static void end_of_story(void)
-{
-	fake_call_free(&call);
-	stage_idle();
-}
-
 static void show(const char *name)
 {
 	printf("  %s: %s\n", name, fake_sip_header(stage.pbx, name) ?: "-");
 }
 
-static void they_hang_up(void)
+static void we_talk(const char *extra_in_200)
 {
-	fake_call_request(&call, "BYE", NULL, NULL, NULL);
-	fake_sip_expect(stage.pbx, "200 BYE");
-	end_of_story();
-}
-
-static void we_call(const char *extra_in_200)
-{
-	user_calls("1");
-	fake_sip_expect(stage.pbx, "INVITE");
-	fake_call_in(&call, stage.pbx, "pbx");
+	we_call();
 	fake_call_reply(&call, 200, extra_in_200, PBX_SDP);
 	fake_sip_expect(stage.pbx, "ACK");
 }
 
-static void they_call(const char *extra)
+static void they_talk(const char *extra)
 {
-	fake_call_init(&call, stage.pbx, "1");
-	fake_call_invite(&call, extra, PBX_SDP);
-	fake_sip_expect(stage.pbx, "100 INVITE");
+	they_call(extra, PBX_SDP);
 	EXPECT(sip_session_answer(stage.s, PHONE_SDP) == 0);
 	fake_sip_expect(stage.pbx, "200 INVITE");
 	show("Session-Expires");
@@ -71,7 +52,7 @@ static void test_we_refresh(void)
 	unsigned int i;
 
 	btw("we refresh at half of the time, by UPDATE without a description; the user hears nothing");
-	we_call(ALLOW TIMER "Require: timer\r\nSession-Expires: 100;refresher=uac\r\n");
+	we_talk(ALLOW TIMER "Require: timer\r\nSession-Expires: 100;refresher=uac\r\n");
 	for (i = 0; i < 3; i++) {
 		comes_after(50, 51, "UPDATE");
 		EXPECT(!fake_sip_body(stage.pbx)[0]);
@@ -95,7 +76,7 @@ static void test_we_refresh(void)
 	end_of_story();
 
 	btw("a peer without UPDATE: a re-INVITE with the very description, and nobody hears of it");
-	we_call(TIMER "Require: timer\r\nSession-Expires: 100;refresher=uac\r\n");
+	we_talk(TIMER "Require: timer\r\nSession-Expires: 100;refresher=uac\r\n");
 	comes_after(50, 51, "INVITE");
 	EXPECT(strcmp(fake_sip_body(stage.pbx), PHONE_SDP) == 0);
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, TIMER "Session-Expires: 100;refresher=uac\r\n", PBX_SDP);
@@ -118,7 +99,7 @@ static void test_we_refresh(void)
 	stage.pbx->quiet = false;
 
 	btw("they call, know no timer, but a proxy wants one: we refresh");
-	they_call("Session-Expires: 100\r\n");
+	they_talk("Session-Expires: 100\r\n");
 	comes_after(50, 51, "INVITE");
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, PBX_SDP);
 	fake_sip_expect(stage.pbx, "ACK");
@@ -131,7 +112,7 @@ static void test_we_refresh(void)
 static void test_they_refresh(void)
 {
 	btw("they refresh, by UPDATE and by a re-INVITE with the same description: the user hears nothing");
-	they_call(ALLOW TIMER "Session-Expires: 100\r\n");
+	they_talk(ALLOW TIMER "Session-Expires: 100\r\n");
 	pass_ms(50000);
 	fake_call_request(&call, "UPDATE", TIMER "Session-Expires: 100;refresher=uac\r\n", NULL, NULL);
 	fake_sip_expect(stage.pbx, "200 UPDATE");
@@ -166,7 +147,7 @@ static void test_they_refresh(void)
 	end_of_story();
 
 	btw("we call, they refresh; the ACK of ours is not needed for that");
-	we_call(TIMER "Session-Expires: 100;refresher=uas\r\n");
+	we_talk(TIMER "Session-Expires: 100;refresher=uas\r\n");
 	comes_after(68, 69, "BYE");
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
 	end_of_story();
@@ -180,7 +161,7 @@ static void test_too_small(void)
 	fake_sip_expect(stage.pbx, "422 INVITE");
 	show("Min-SE");
 	fake_call_ack_failure(&call);
-	they_call(TIMER "x: 100;refresher=uac\r\nMin-SE: 95\r\n");
+	they_talk(TIMER "x: 100;refresher=uac\r\nMin-SE: 95\r\n");
 	fake_call_request(&call, "UPDATE", TIMER "Session-Expires: 89;refresher=uac\r\n", NULL, NULL);
 	fake_sip_expect(stage.pbx, "422 UPDATE");
 	fake_call_invite(&call, TIMER "Session-Expires: 1\r\n", PBX_SDP);
@@ -190,15 +171,15 @@ static void test_too_small(void)
 
 	btw("larger than ours: made smaller, but not below what they ask for; nonsense is no timer");
 	stage.peer->cfg.session_expires_s = 200;
-	they_call(TIMER "Session-Expires: 7200\r\n");
+	they_talk(TIMER "Session-Expires: 7200\r\n");
 	they_hang_up();
-	they_call(TIMER "Session-Expires: 7200\r\nMin-SE: 300\r\n");
+	they_talk(TIMER "Session-Expires: 7200\r\nMin-SE: 300\r\n");
 	they_hang_up();
-	they_call(TIMER "Session-Expires: 99999999999999999999\r\nMin-SE: 99999999999999\r\n");
+	they_talk(TIMER "Session-Expires: 99999999999999999999\r\nMin-SE: 99999999999999\r\n");
 	they_hang_up();
-	they_call(TIMER "Session-Expires: -1\r\n");
+	they_talk(TIMER "Session-Expires: -1\r\n");
 	they_hang_up();
-	they_call(TIMER);
+	they_talk(TIMER);
 	they_hang_up();
 	stage.peer->cfg.session_expires_s = 1800;
 
@@ -240,7 +221,7 @@ static void test_settings(void)
 {
 	btw("off: nothing is said, nothing is heard");
 	stage.peer->cfg.session_timer = SIP_USE_OFF;
-	they_call("Supported: timer\r\nSession-Expires: 10\r\n");
+	they_talk("Supported: timer\r\nSession-Expires: 10\r\n");
 	they_hang_up();
 	fake_call_init(&call, stage.pbx, "1");
 	fake_call_invite(&call, "Require: timer\r\n", PBX_SDP);
@@ -261,7 +242,7 @@ static void test_settings(void)
 	fake_call_invite(&call, NULL, PBX_SDP);
 	fake_sip_expect(stage.pbx, "421 INVITE");
 	fake_call_ack_failure(&call);
-	they_call(TIMER);
+	they_talk(TIMER);
 	they_hang_up();
 	user_calls("1");
 	fake_sip_expect(stage.pbx, "INVITE");
@@ -274,7 +255,7 @@ static void test_settings(void)
 	end_of_story();
 
 	btw("the peer is removed from the configuration in a call with a timer");
-	they_call(TIMER "Session-Expires: 100\r\n");
+	they_talk(TIMER "Session-Expires: 100\r\n");
 	sip_peer_free(stage.peer);
 	stage.peer = NULL;
 	comes_after(68, 69, "BYE");

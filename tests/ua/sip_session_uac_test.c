@@ -8,18 +8,10 @@
 
 #include "session_story.h"
 
-static struct fake_call call;
-
 static void pbx_gets_invite(void)
 {
 	fake_sip_expect(stage.pbx, "INVITE");
 	fake_call_in(&call, stage.pbx, "pbxtag");
-}
-
-static void end_of_story(void)
-{
-	fake_call_free(&call);
-	stage_idle();
 }
 
 /* A call that is up. */
@@ -404,9 +396,7 @@ static void test_rfc2543(void)
 	EXPECT(!strstr(fake_sip_header(stage.pbx, "To"), "tag="));
 	snprintf(call.local, sizeof(call.local), "<sip:4711@127.0.51.2>");
 	snprintf(call.remote, sizeof(call.remote), "<sip:+4930123@127.0.51.1>");
-	fake_call_request(&call, "BYE", NULL, NULL, NULL);
-	fake_sip_expect(stage.pbx, "200 BYE");
-	end_of_story();
+	they_hang_up();
 }
 
 static void test_routes(void)
@@ -438,10 +428,7 @@ static void test_peer_goes(void)
 	EXPECT(!sip_session_peer(stage.s));
 	fake_call_request(&call, "INFO", NULL, "application/dtmf", "5");
 	fake_sip_expect(stage.pbx, "200 INFO");
-	user_ends(0, 16, NULL);
-	fake_sip_expect(stage.pbx, "BYE");
-	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
-	end_of_story();
+	we_hang_up();
 
 	btw("a peer without address cannot be called, nor one whose address no socket reaches");
 	stage.peer = sip_peer_alloc(stage.ua, "pbx");

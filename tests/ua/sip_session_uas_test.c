@@ -11,8 +11,6 @@
 
 #include "session_story.h"
 
-static struct fake_call call;
-
 static void pbx_calls(const char *extra, const char *sdp)
 {
 	fake_call_init(&call, stage.pbx, "+49301234");

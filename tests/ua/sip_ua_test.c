@@ -9,8 +9,6 @@
 
 #include "session_story.h"
 
-static struct fake_call call;
-
 static uint64_t counter(enum sip_ctr ctr)
 {
 	return rate_ctr_group_get_ctr(sip_ua_ctrs(stage.ua), ctr)->current;
@@ -122,9 +120,7 @@ static void test_invites(void)
 	fake_call_ack_failure(&call);
 
 	btw("the same INVITE by two ways: one call");
-	fake_call_init(&call, stage.pbx, "1");
-	fake_call_invite(&call, NULL, PBX_SDP);
-	fake_sip_expect(stage.pbx, "100 INVITE");
+	they_call(NULL, PBX_SDP);
 	OSMO_STRLCPY_ARRAY(copy, call.invite_branch);
 	branch = call.invite_branch;
 	call.cseq--;
@@ -139,9 +135,7 @@ static void test_invites(void)
 
 	btw("as many calls as we take");
 	sip_ua_set_max_sessions(stage.ua, 1);
-	fake_call_init(&call, stage.pbx, "1");
-	fake_call_invite(&call, NULL, PBX_SDP);
-	fake_sip_expect(stage.pbx, "100 INVITE");
+	they_call(NULL, PBX_SDP);
 	{
 		struct fake_call first = call;
 		refused("503 INVITE", "1", NULL, "application/sdp", PBX_SDP);
@@ -215,13 +209,8 @@ static void test_strangers(void)
 	fake_call_ack_failure(&c);
 
 	btw("a phone behind the PBX that sends its BYE straight to us knows the tags: fine; without them it is a stranger");
-	fake_call_init(&call, stage.pbx, "1");
-	fake_call_invite(&call, NULL, PBX_SDP);
-	fake_sip_expect(stage.pbx, "100 INVITE");
-	EXPECT(sip_session_answer(stage.s, PHONE_SDP) == 0);
-	fake_sip_expect(stage.pbx, "200 INVITE");
-	fake_call_take(&call);
-	fake_call_ack(&call, NULL);
+	they_call(NULL, PBX_SDP);
+	they_are_answered();
 	c = call;
 	c.p = stranger;
 	OSMO_STRLCPY_ARRAY(c.remote, "<sip:1@127.0.54.1>");

@@ -13,21 +13,6 @@
 #define ALLOW "Allow: INVITE, ACK, CANCEL, BYE, PRACK, UPDATE\r\n"
 #define REL   "Supported: 100rel\r\n" ALLOW
 
-static struct fake_call call;
-
-static void end_of_story(void)
-{
-	fake_call_free(&call);
-	stage_idle();
-}
-
-static void they_hang_up(void)
-{
-	fake_call_request(&call, "BYE", NULL, NULL, NULL);
-	fake_sip_expect(stage.pbx, "200 BYE");
-	end_of_story();
-}
-
 static void update(const char *extra, const char *sdp)
 {
 	fake_call_request(&call, "UPDATE", extra, "application/sdp", sdp);
@@ -42,24 +27,10 @@ static void prack(void)
 	fake_sip_expect(stage.pbx, "200 PRACK");
 }
 
-static void they_call(void)
-{
-	fake_call_init(&call, stage.pbx, "1");
-	fake_call_invite(&call, REL, PBX_SDP);
-	fake_sip_expect(stage.pbx, "100 INVITE");
-}
-
-static void they_are_answered(void)
-{
-	EXPECT(sip_session_answer(stage.s, PHONE_SDP) == 0);
-	fake_sip_expect(stage.pbx, "200 INVITE");
-	fake_call_ack(&call, NULL);
-}
-
 static void test_theirs_early(void)
 {
 	btw("before our answer is there for sure: 500, later");
-	they_call();
+	they_call(REL, PBX_SDP);
 	EXPECT(sip_session_provisional(stage.s, 183, PHONE_SDP) == 0);
 	fake_sip_expect(stage.pbx, "183 INVITE");
 	fake_call_take(&call);
@@ -99,7 +70,7 @@ static void test_theirs_meet_in_a_prack(void)
 	char rack[80], *ours;
 
 	btw("an offer in a PRACK meets theirs in an UPDATE: 500, and the one that was first is answered");
-	they_call();
+	they_call(REL, PBX_SDP);
 	EXPECT(sip_session_provisional(stage.s, 183, PHONE_SDP) == 0);
 	fake_sip_expect(stage.pbx, "183 INVITE");
 	fake_call_take(&call);
@@ -133,7 +104,7 @@ static void test_theirs_meet_in_a_prack(void)
 static void test_theirs(void)
 {
 	btw("in a call: an offer; another one before it is answered gets 500, a re-INVITE, too");
-	they_call();
+	they_call(REL, PBX_SDP);
 	they_are_answered();
 	fake_call_take(&call);
 	update(NULL, PBX_SDP);
@@ -177,7 +148,7 @@ static void test_theirs(void)
 	end_of_story();
 
 	btw("they hang up while one waits");
-	they_call();
+	they_call(REL, PBX_SDP);
 	they_are_answered();
 	fake_call_take(&call);
 	update(NULL, PBX_SDP);
@@ -193,9 +164,7 @@ static void test_ours_early(void)
 	char *req;
 
 	btw("we call, and have something to change before the answer: not without a reliable one");
-	user_calls("1");
-	fake_sip_expect(stage.pbx, "INVITE");
-	fake_call_in(&call, stage.pbx, "pbx");
+	we_call();
 	fake_call_reply(&call, 183, ALLOW, PBX_SDP);
 	EXPECT(sip_session_reinvite(stage.s, PHONE_SDP) == -EINVAL);
 	fake_call_reply(&call, 183, ALLOW "Require: 100rel\r\nRSeq: 1\r\n", PBX_SDP);
@@ -232,9 +201,7 @@ static void test_ours_early(void)
 	they_hang_up();
 
 	btw("one that nobody answers, and the call is refused");
-	user_calls("1");
-	fake_sip_expect(stage.pbx, "INVITE");
-	fake_call_in(&call, stage.pbx, "pbx");
+	we_call();
 	fake_call_reply(&call, 183, ALLOW "Require: 100rel\r\nRSeq: 1\r\n", PBX_SDP);
 	fake_sip_expect(stage.pbx, "PRACK");
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);

@@ -321,15 +321,7 @@ int main(void)
 {
 	ctx = talloc_named_const(NULL, 0, "failover_test");
 	story_init(ctx);
-	fake_time_start();
-	osmo_fsm_set_dealloc_ctx(OTC_SELECT);
-
-	fake_kind_init(&gsm, "gsm");
-	fake_kind_init(&sip, "sip");
-	calls = calls_alloc(ctx);
-	calls->gsm = &gsm.kind;
-	calls->sip = &sip.kind;
-	calls->routes.default_peer = talloc_strdup(calls, "pbx");
+	calls = fake_core(ctx, &gsm, &sip, "pbx");
 	set_up();
 	blocks_at_rest = talloc_total_blocks(calls);
 

@@ -269,11 +269,7 @@ int main(void)
 	void *ctx = talloc_named_const(NULL, 0, "numbering_test");
 
 	story_init(ctx);
-	fake_kind_init(&gsm, "gsm");
-	fake_kind_init(&sip, "sip");
-	calls = calls_alloc(ctx);
-	calls->gsm = &gsm.kind;
-	calls->sip = &sip.kind;
+	calls = fake_core(ctx, &gsm, &sip, NULL);
 	test_normalise();
 	test_rules();
 	test_patterns();

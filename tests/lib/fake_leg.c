@@ -5,9 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <osmocom/core/fsm.h>
+#include <osmocom/core/select.h>
 #include <osmocom/core/talloc.h>
 
 #include "fake_leg.h"
+#include "fake_time.h"
 #include "story.h"
 
 static struct fake_kind *kind_of(const struct leg *leg)
@@ -183,4 +186,19 @@ void fake_leg_redirects(struct leg *leg, const char *number, const char *target)
 	EXPECT(number_from_dial_string(&end.redirect, number) == 0);
 	OSMO_STRLCPY_ARRAY(end.redirect_target, target);
 	leg_post_ended(leg, &end);
+}
+
+struct calls *fake_core(void *ctx, struct fake_kind *gsm, struct fake_kind *sip, const char *peer)
+{
+	struct calls *calls;
+
+	fake_time_start();
+	osmo_fsm_set_dealloc_ctx(OTC_SELECT);
+	fake_kind_init(gsm, "gsm");
+	fake_kind_init(sip, "sip");
+	calls = calls_alloc(ctx);
+	calls->gsm = &gsm->kind;
+	calls->sip = &sip->kind;
+	calls->routes.default_peer = talloc_strdup(calls, peer);
+	return calls;
 }

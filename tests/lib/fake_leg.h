@@ -25,6 +25,9 @@ struct fake_kind {
 };
 
 void fake_kind_init(struct fake_kind *kind, const char *name);
+/*! What stories about calls begin with: virtual time, and a core for which \a gsm and \a sip, set up here, stand in for phones and peers. Calls of
+ * phones go to \a peer; NULL: nowhere, unless there are routes. Freed by talloc_free(). */
+struct calls *fake_core(void *ctx, struct fake_kind *gsm, struct fake_kind *sip, const char *peer);
 /*! A leg that begins a call, on side A as soon as call_begin() has it. */
 struct leg *fake_leg_alloc(struct fake_kind *kind, void *ctx);
 /*! Post a SETUP: \a calling and \a called are dial strings, NULL: not given; \a sdp the offer, NULL: none. */

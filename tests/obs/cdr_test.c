@@ -376,21 +376,14 @@ int main(void)
 	ctx = talloc_named_const(NULL, 0, "cdr_test");
 	story_init(ctx);
 	at_rest = talloc_total_blocks(ctx);
-	fake_time_start();
-	osmo_fsm_set_dealloc_ctx(OTC_SELECT);
 	EXPECT(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/cdr.json", dir);
 
-	fake_kind_init(&gsm, "gsm");
-	fake_kind_init(&sip, "sip");
+	calls = fake_core(ctx, &gsm, &sip, "pbx");
 	gsm.quiet = sip.quiet = true;
 	gsm.kind.record = record_gsm;
 	sip.kind.record = record_sip;
 	gsm.kind.target = sip.kind.target = target;
-	calls = calls_alloc(ctx);
-	calls->gsm = &gsm.kind;
-	calls->sip = &sip.kind;
-	calls->routes.default_peer = talloc_strdup(calls, "pbx");
 	cdr = cdr_alloc(ctx, calls);
 	cdr_cfg(cdr)->path = talloc_strdup(cdr, path);
 

@@ -199,15 +199,8 @@ int main(void)
 	ctx = talloc_named_const(NULL, 0, "trace_test");
 	story_init(ctx);
 	at_rest = talloc_total_blocks(ctx);
-	fake_time_start();
-	osmo_fsm_set_dealloc_ctx(OTC_SELECT);
-	fake_kind_init(&gsm, "gsm");
-	fake_kind_init(&sip, "sip");
+	calls = fake_core(ctx, &gsm, &sip, "pbx");
 	gsm.quiet = sip.quiet = true;
-	calls = calls_alloc(ctx);
-	calls->gsm = &gsm.kind;
-	calls->sip = &sip.kind;
-	calls->routes.default_peer = talloc_strdup(calls, "pbx");
 	trace = trace_alloc(ctx, calls);
 
 	busy_call();

@@ -9,6 +9,7 @@
 #include <osmocom/sipgw/obs/trace.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <osmocom/core/talloc.h>
@@ -69,14 +70,17 @@ static void free_traced(struct traced *call)
 {
 	forget_keys(call);
 	hash_del(&call->by_id);
-	talloc_free(call);
+	if (call->end)
+		llist_del(&call->end->entry);
+	talloc_free(call->end);
+	free(call);
 }
 
-static struct traced *traced_alloc(const struct trace *trace, unsigned int max_keys, unsigned int max_entries)
+static struct traced *traced_alloc(unsigned int max_keys, unsigned int max_entries)
 {
 	size_t len =
 		sizeof(struct traced) + max_keys * sizeof(struct trace_key) + max_entries * sizeof(struct ladder_entry);
-	struct traced *call = talloc_named_const(trace, len, "struct traced");
+	struct traced *call = malloc(len);
 
 	if (!call)
 		return NULL;
@@ -96,17 +100,15 @@ static void take_place(struct trace *trace, struct traced *call, struct traced *
 		hlist_add_behind(&call->keys[i].node, &old->keys[i].node);
 		hash_del(&old->keys[i].node);
 	}
-	if (call->has_ended) {
-		llist_add(&call->entry, &old->entry);
-		llist_del(&old->entry);
-	}
+	if (call->end)
+		call->end->call = call;
 }
 
 /*! Room for more, or less, but not for less than there is. The old pointer is void then. NULL: no memory, and
  * everything as it was. */
 struct traced *traced_resize(struct traced *old, unsigned int max_keys, unsigned int max_entries)
 {
-	struct traced *call = traced_alloc(the_trace, max_keys, max_entries);
+	struct traced *call = traced_alloc(max_keys, max_entries);
 
 	if (!call)
 		return NULL;
@@ -116,9 +118,7 @@ struct traced *traced_resize(struct traced *old, unsigned int max_keys, unsigned
 	memcpy(call->keys, old->keys, call->n_keys * sizeof(call->keys[0]));
 	memcpy(traced_entries(call), traced_entries(old), call->n_entries * sizeof(struct ladder_entry));
 	take_place(the_trace, call, old);
-	if (call->sentence)
-		talloc_steal(call, call->sentence);
-	talloc_free(old);
+	free(old);
 	return call;
 }
 
@@ -237,7 +237,7 @@ static void bound(enum wire_proto proto, uint64_t key, uint32_t call_id)
 static void on_begun(void *data, const struct call *call)
 {
 	struct trace *trace = data;
-	struct traced *traced = traced_alloc(trace, TRACE_USUAL_KEYS, trace->cfg.ladder ? LADDER_FIRST_ENTRIES : 0);
+	struct traced *traced = traced_alloc(TRACE_USUAL_KEYS, trace->cfg.ladder ? LADDER_FIRST_ENTRIES : 0);
 
 	if (!traced)
 		return;
@@ -299,35 +299,32 @@ static char *sentence_of(void *ctx, const struct call *call)
 			       cause->value, cause_name(cause->value), cause->text[0] ? ": " : "", cause->text);
 }
 
-static void keep_failed(struct trace *trace, struct traced *call)
+static void keep_failed(struct trace *trace, struct traced_end *end)
 {
-	llist_add_tail(&call->entry, &trace->failed);
+	llist_move_tail(&end->entry, &trace->failed);
 	trace->n_failed++;
 	while (trace->n_failed > trace->cfg.failed) {
-		struct traced *oldest = llist_first_entry(&trace->failed, struct traced, entry);
-		llist_del(&oldest->entry);
 		trace->n_failed--;
-		free_traced(oldest);
+		free_traced(llist_first_entry(&trace->failed, struct traced_end, entry)->call);
 	}
 }
 
 static void lingered(void *data)
 {
 	struct trace *trace = data;
-	struct traced *call, *next;
+	struct traced_end *end, *next;
 	uint64_t now = now_ms();
 
-	llist_for_each_entry_safe (call, next, &trace->ended, entry) {
-		if (call->linger_until_ms > now) {
-			timer_start_ms(&trace->timer, call->linger_until_ms - now);
+	llist_for_each_entry_safe (end, next, &trace->ended, entry) {
+		if (end->linger_until_ms > now) {
+			timer_start_ms(&trace->timer, end->linger_until_ms - now);
 			return;
 		}
-		llist_del(&call->entry);
-		if (call->bad) {
-			forget_keys(call);
-			keep_failed(trace, call);
+		if (end->call->bad) {
+			forget_keys(end->call);
+			keep_failed(trace, end);
 		} else {
-			free_traced(call);
+			free_traced(end->call);
 		}
 	}
 }
@@ -336,15 +333,19 @@ static void on_ended(void *data, const struct call *call)
 {
 	struct trace *trace = data;
 	struct traced *traced = trace_find(trace, call->id);
+	struct traced_end *end;
 
 	if (!traced)
 		return;
+	end = traced->end = talloc(trace, struct traced_end);
 	traced->bad = call->cause && ended_badly(call);
-	traced->end = time(NULL);
-	traced->sentence = traced->bad ? sentence_of(traced, call) : NULL;
-	traced->linger_until_ms = now_ms() + TRACE_LINGER_MS;
-	traced->has_ended = true;
-	llist_add_tail(&traced->entry, &trace->ended);
+	*end = (struct traced_end){
+		.call = traced,
+		.when = time(NULL),
+		.sentence = traced->bad ? sentence_of(end, call) : NULL,
+		.linger_until_ms = now_ms() + TRACE_LINGER_MS,
+	};
+	llist_add_tail(&end->entry, &trace->ended);
 	if (!osmo_timer_pending(&trace->timer))
 		timer_start_ms(&trace->timer, TRACE_LINGER_MS);
 }
@@ -355,8 +356,8 @@ static void fill_failed(struct trace_failed *failed, const struct traced *call)
 {
 	struct tm tm;
 
-	*failed = (struct trace_failed){ .call_id = call->call_id, .sentence = call->sentence };
-	localtime_r(&call->end, &tm);
+	*failed = (struct trace_failed){ .call_id = call->call_id, .sentence = call->end->sentence };
+	localtime_r(&call->end->when, &tm);
 	strftime(failed->when, sizeof(failed->when), "%Y-%m-%d %H:%M:%S", &tm);
 }
 
@@ -364,15 +365,15 @@ static void fill_failed(struct trace_failed *failed, const struct traced *call)
 bool trace_failed_get(const struct trace *trace, unsigned int idx, struct trace_failed *failed)
 {
 	const struct llist_head *lists[] = { &trace->ended, &trace->failed };
-	const struct traced *call;
+	const struct traced_end *end;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(lists); i++) {
-		llist_for_each_entry_reverse(call, lists[i], entry)
+		llist_for_each_entry_reverse(end, lists[i], entry)
 		{
-			if (!call->bad || idx--)
+			if (!end->call->bad || idx--)
 				continue;
-			fill_failed(failed, call);
+			fill_failed(failed, end->call);
 			return true;
 		}
 	}
@@ -410,6 +411,12 @@ void trace_apply(struct trace *trace)
 
 static int trace_destructor(struct trace *trace)
 {
+	struct hlist_node *next;
+	struct traced *call;
+	int bucket;
+
+	hash_for_each_safe (trace->by_id, bucket, next, call, by_id)
+		free_traced(call);
 	osmo_timer_del(&trace->timer);
 	llist_del(&trace->observer.entry);
 	llist_del(&trace->queue.entry);

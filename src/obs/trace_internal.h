@@ -58,11 +58,19 @@ struct trace_key {
 	uint32_t call_id;
 };
 
-/* What is kept of a call besides the call itself: one chunk, which open calls have all the time. It moves when it grows (traced_resize()): whoever wants to
- * remember one remembers its call id. */
+/* What there is to say of a call that has ended. */
+struct traced_end {
+	struct llist_head entry; /* trace->ended or trace->failed */
+	struct traced *call;
+	uint64_t linger_until_ms;
+	time_t when;
+	char *sentence; /* if it ended badly */
+};
+
+/* What is kept of a call besides the call itself: one piece of memory, which open calls have all the time, so without talloc's hundred bytes. It moves when
+ * it grows (traced_resize()): whoever wants to remember one remembers its call id. */
 struct traced {
 	struct hlist_node by_id;
-	struct llist_head entry; /* trace->ended or trace->failed */
 	uint32_t call_id;
 	uint8_t n_keys, max_keys;
 	uint8_t n_entries, max_entries;
@@ -70,11 +78,8 @@ struct traced {
 	bool gsm_right : 1;  /* drawing: the GSM side is side B */
 	bool gsm_gsm : 1;
 	bool bad : 1;
-	bool has_ended : 1;  /* is in a list */
-	uint64_t start_ns;   /* monotonic */
-	uint64_t linger_until_ms;
-	time_t end;
-	char *sentence;		 /* of a call that ended badly */
+	uint64_t start_ns;	 /* monotonic */
+	struct traced_end *end;	 /* NULL: it is there */
 	struct trace_key keys[]; /* max_keys, then max_entries of struct ladder_entry */
 };
 
@@ -130,7 +135,7 @@ uint16_t trace_word(const char *text);
 const char *trace_word_text(uint16_t word);
 
 /* ladder.c */
-#define LADDER_FIRST_ENTRIES 32 /* a usual call until it is answered */
+#define LADDER_FIRST_ENTRIES 28 /* a usual call until it is answered */
 void ladder_add(struct traced *call, const struct ladder_entry *entry);
 void ladder_add_item(struct traced *call, const struct dispatch_item *item);
 void ladder_item_dropped(struct traced *call);

@@ -95,7 +95,6 @@ static struct sip_trx *trx_alloc(struct sip_trxs *all, enum trx_kind kind, enum 
 	trx->symmetric = flow->symmetric;
 	memcpy(&trx->remote, &flow->remote.u, sizeof(trx->remote));
 	trx->reliable = flow->tp->ops->reliable;
-	osmo_timer_setup(&trx->retrans, trx_timer_cb_retrans, trx);
 	osmo_timer_setup(&trx->timeout, trx_timer_cb_timeout, trx);
 	hash_add(all->by_key, &trx->node, trx->key.h[0]);
 	all->count++;
@@ -104,7 +103,7 @@ static struct sip_trx *trx_alloc(struct sip_trxs *all, enum trx_kind kind, enum 
 
 void trx_free(struct sip_trx *trx)
 {
-	osmo_timer_del(&trx->retrans);
+	trx_retrans_stop(trx);
 	osmo_timer_del(&trx->timeout);
 	hash_del(&trx->node);
 	if (trx->merge_key)

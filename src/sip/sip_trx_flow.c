@@ -1,5 +1,5 @@
-/* What connections, and datagrams that come back, mean for client transactions: the switch to TCP for what is too long for UDP (RFC 3261 18.1.1), and
- * what becomes of a request whose connection is gone.
+/* What connections, and datagrams that come back, mean for client transactions: the switch to TCP for what is too long
+ * for UDP (RFC 3261 18.1.1), and what becomes of a request whose connection is gone.
  *
  * Transactions over streams are found by their flow. A request without a final response is sent once more when its
  * connection is closed, which a server takes for a repetition; an INVITE that has had a provisional response is not,
@@ -111,7 +111,7 @@ void sip_trxs_flow_lost(struct sip_trxs *all, const struct sip_flow *flow, enum 
 		if (trx->state != TRX_ST_TRYING && trx->state != TRX_ST_PROCEEDING)
 			continue;
 		trx->lost = why == SIP_FLOW_FAILED ? TRX_LOST_FAILED : TRX_LOST_CLOSED;
-		timer_start_ms(&trx->retrans, 0);
+		trx_retrans_start(trx, 0);
 	}
 }
 
@@ -150,7 +150,7 @@ void sip_trxs_undelivered(struct sip_trxs *all, const char *msg, size_t len)
 	if (!trx || trx->state != TRX_ST_TRYING || (!trx->impatient && !trx->background))
 		return;
 	trx->lost = TRX_LOST_FAILED;
-	timer_start_ms(&trx->retrans, 0);
+	trx_retrans_start(trx, 0);
 }
 
 /*! Try once more by a new connection. False: there is none to be had. */

@@ -39,6 +39,35 @@ static const char *const trx_state_names[_TRX_STATE_COUNT] = {
 
 /* ---- timers ---- */
 
+static void rx_lost(struct sip_trx *trx);
+
+static void retrans_cb(void *data)
+{
+	struct sip_trx *trx = data;
+
+	if (trx->lost)
+		rx_lost(trx);
+	else
+		trx_event(trx, TRX_EV_RETRANS, NULL);
+}
+
+/*! Repeat in so many ms. */
+void trx_retrans_start(struct sip_trx *trx, uint32_t ms)
+{
+	if (!trx->retrans) {
+		trx->retrans = talloc_zero(trx, struct osmo_timer_list);
+		osmo_timer_setup(trx->retrans, retrans_cb, trx);
+	}
+	timer_start_ms(trx->retrans, ms);
+}
+
+void trx_retrans_stop(struct sip_trx *trx)
+{
+	if (trx->retrans)
+		osmo_timer_del(trx->retrans);
+	TALLOC_FREE(trx->retrans);
+}
+
 static void start_timeout(struct sip_trx *trx, int T)
 {
 	timer_start(&trx->timeout, sip_tdefs, T);
@@ -64,7 +93,7 @@ static void start_retrans(struct sip_trx *trx)
 	if (trx->reliable)
 		return;
 	trx->interval = timer_ms(sip_tdefs, T_SIP_T1);
-	timer_start_ms(&trx->retrans, trx->interval);
+	trx_retrans_start(trx, trx->interval);
 }
 
 /* Twice as long as before, but no longer than T2; only timer A has no bound but timer B, which ends it (RFC 3261
@@ -78,19 +107,7 @@ static void back_off(struct sip_trx *trx)
 		trx->interval = t2;
 	if (trx->kind == TRX_NICT && trx->state == TRX_ST_PROCEEDING)
 		trx->interval = t2;
-	timer_start_ms(&trx->retrans, trx->interval);
-}
-
-static void rx_lost(struct sip_trx *trx);
-
-void trx_timer_cb_retrans(void *data)
-{
-	struct sip_trx *trx = data;
-
-	if (trx->lost)
-		rx_lost(trx);
-	else
-		trx_event(trx, TRX_EV_RETRANS, NULL);
+	trx_retrans_start(trx, trx->interval);
 }
 
 void trx_timer_cb_timeout(void *data)
@@ -158,7 +175,7 @@ typedef void action_t(struct sip_trx *trx, struct trx_input *in);
 static void fail_later(struct sip_trx *trx)
 {
 	trx->send_failed = true;
-	osmo_timer_del(&trx->retrans);
+	trx_retrans_stop(trx);
 	timer_start_ms(&trx->timeout, 0);
 }
 
@@ -206,7 +223,7 @@ static void stay_behind(struct sip_trx *trx)
 	trx->cancel_wanted = true;
 	trx_set_background(trx);
 	trx_set_state(trx, TRX_ST_TRYING);
-	osmo_timer_del(&trx->retrans);
+	trx_retrans_stop(trx);
 	start_timeout(trx, T_SIP_B);
 }
 
@@ -244,7 +261,7 @@ static void ict_provisional(struct sip_trx *trx, struct trx_input *in)
 {
 	bool news = in->status > 100 || !trx->status;
 
-	osmo_timer_del(&trx->retrans);
+	trx_retrans_stop(trx);
 	trx->status = in->status;
 	if (trx->cancel_wanted && !trx->cancel_sent)
 		trx_cancel(trx);
@@ -258,7 +275,7 @@ static void ict_refused(struct sip_trx *trx, struct trx_input *in)
 	const char *out;
 	int len;
 
-	osmo_timer_del(&trx->retrans);
+	trx_retrans_stop(trx);
 	trx->status = in->status;
 	len = trx_msg_ack(&out, trx, in->msg);
 	linger(trx, T_SIP_D);
@@ -275,7 +292,7 @@ static void ict_repeat_ack(struct sip_trx *trx, struct trx_input *in)
 /* RFC 6026 8.4: the ACK is the user's; stay for the 2xx of other forks and for repeated ones. */
 static void ict_accepted(struct sip_trx *trx, struct trx_input *in)
 {
-	osmo_timer_del(&trx->retrans);
+	trx_retrans_stop(trx);
 	trx->status = in->status;
 	stay(trx, T_SIP_M);
 	tell_final(trx, in, NULL, 0);
@@ -304,7 +321,7 @@ static void nict_provisional(struct sip_trx *trx, struct trx_input *in)
 
 static void nict_final(struct sip_trx *trx, struct trx_input *in)
 {
-	osmo_timer_del(&trx->retrans);
+	trx_retrans_stop(trx);
 	trx->status = in->status;
 	linger(trx, T_SIP_T4);
 	tell_final(trx, in, NULL, 0);
@@ -355,7 +372,7 @@ static void ist_retransmit(struct sip_trx *trx, struct trx_input *in)
 
 static void ist_confirmed(struct sip_trx *trx, struct trx_input *in)
 {
-	osmo_timer_del(&trx->retrans);
+	trx_retrans_stop(trx);
 	trx_keep(trx, NULL, 0);
 	linger(trx, T_SIP_T4);
 	let_go(trx);

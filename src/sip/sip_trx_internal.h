@@ -93,7 +93,8 @@ struct sip_trx {
 	struct sip_trxs *all;
 	const struct sip_trx_ops *ops;
 	void *user;
-	struct osmo_timer_list retrans, timeout;
+	struct osmo_timer_list timeout;
+	struct osmo_timer_list *retrans; /*!< NULL most of its life: nothing to be repeated */
 	/*! Last message sent: the request, its ACK, or the last response. With status 0 in a server transaction: the 500 that goes out
 	 * if the user never answers. NULL: not needed any more. */
 	char *data;
@@ -144,7 +145,8 @@ bool trx_flow_again(struct sip_trx *trx, enum trx_lost lost);
 void trx_start(struct sip_trx *trx);
 bool trx_event(struct sip_trx *trx, enum trx_event event, struct trx_input *in);
 void trx_cancel(struct sip_trx *trx);
-void trx_timer_cb_retrans(void *data);
+void trx_retrans_start(struct sip_trx *trx, uint32_t ms);
+void trx_retrans_stop(struct sip_trx *trx);
 void trx_timer_cb_timeout(void *data);
 
 /* sip_trx_msg.c: all return static memory, good until the next of them is called; -EMSGSIZE if it does not fit */

@@ -1,4 +1,4 @@
-/* The program: arguments, signals, the main loop; nothing else.
+/* The program: arguments, signals, the main loop, and who looks on; nothing else.
  *
  * Signals come through the main loop like everything else (signalfd), so that nothing runs in a signal handler. The
  * program ends by leaving the loop and freeing everything; what talloc then still knows of is printed and has to be
@@ -32,6 +32,7 @@
 
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/turn.h>
+#include <osmocom/sipgw/health/health.h>
 #include <osmocom/sipgw/sipgw.h>
 #include <osmocom/sipgw/vty/sipgw_vty.h>
 
@@ -273,6 +274,7 @@ static void start(void)
 	if (sipgw_vty_listen(the_gw, tall_lib_ctx, line, sizeof(line)) < 0)
 		cannot_start(line);
 	sipgw_start(the_gw);
+	health_start(the_gw->health);
 	sipgw_ctrl_listen(the_gw);
 }
 
@@ -310,6 +312,7 @@ int main(int argc, char **argv)
 {
 	setup_libraries();
 	the_gw = sipgw_alloc(tall_sipgw_ctx);
+	the_gw->health = health_alloc(the_gw);
 	sipgw_vty_init(the_gw, tall_lib_ctx);
 	handle_options(argc, argv);
 	setup_signals();

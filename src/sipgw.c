@@ -16,7 +16,6 @@
 
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/timers.h>
-#include <osmocom/sipgw/health/health.h>
 #include <osmocom/sipgw/call/call.h>
 #include <osmocom/sipgw/leg/gsm_leg.h>
 #include <osmocom/sipgw/leg/sip_leg.h>
@@ -62,7 +61,6 @@ static void alloc_parts(struct sipgw *gw)
 	gw->trace = trace_alloc(gw, gw->calls);
 	gw->hep = hep_alloc(gw, gw->trace);
 	gw->metrics = metrics_alloc(gw, gw->calls);
-	gw->health = health_alloc(gw);
 }
 
 static void alloc_leg_kinds(struct sipgw *gw)
@@ -131,7 +129,6 @@ void sipgw_start(struct sipgw *gw)
 	mgw_pool_start(gw->mgws);
 	mncc_link_start(gw->mncc);
 	gw->running = true;
-	health_start(gw->health);
 	say_what_is_missing(gw);
 }
 

@@ -31,7 +31,7 @@ struct sipgw {
 	struct cdr *cdr;
 	struct trace *trace;
 	struct hep *hep;
-	struct health *health;
+	struct health *health;	/*!< looks on, hung on by main.c */
 	struct metrics *metrics;
 	const struct leg_kind *gsm_kind, *sip_kind, *test_kind;
 	bool running;		/*!< started, sockets are open */

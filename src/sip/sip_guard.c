@@ -20,7 +20,7 @@
 
 #define MAX_SEMICOLONS 64 /* per logical line */
 #define MAX_COMMAS     32
-#define MAX_NULS       4 /* each is looked at from the beginning of its line */
+#define MAX_CONTROLS   4 /* per logical line: each is looked at from its beginning */
 
 struct sip_limits sip_limits = { .max_datagram = 8192 };
 
@@ -107,13 +107,14 @@ static bool is_token(struct sip_str str)
 	return str.len > 0;
 }
 
-/* A NUL is legal in one place only: behind a backslash within a quoted string (RFC 3261 25.1 quoted-pair). */
-static bool nul_is_quoted(const char *line, const char *nul)
+/* Control characters but tabs are legal in one place only: behind a backslash within a quoted string (RFC 3261 25.1
+ * quoted-pair). Elsewhere they are somebody's try to write on the operator's terminal. */
+static bool is_quoted_pair(const char *line, const char *control)
 {
 	bool quoted = false, escaped = false;
 	const char *p;
 
-	for (p = line; p < nul; p++) {
+	for (p = line; p < control; p++) {
 		if (escaped)
 			escaped = false;
 		else if (*p == '\\' && quoted)
@@ -125,13 +126,15 @@ static bool nul_is_quoted(const char *line, const char *nul)
 }
 
 /* Bytes that are worth a second look; all others are skipped. */
-static const bool special[256] = { ['\0'] = true, ['\r'] = true, ['\n'] = true, [';'] = true, [','] = true };
+static const bool special[256] = {
+	[0 ... '\t' - 1] = true, ['\n' ... ' ' - 1] = true, [0x7f] = true, [';'] = true, [','] = true
+};
 
 /* The end of the logical line that begins at p: behind its last LF, continuation lines included. *text_end is where its
  * text ends. NULL if there is no line end any more. */
 static const char *line_end(struct sip_scan *scan, const char *p, const char *end, const char **text_end)
 {
-	unsigned int semicolons = 0, commas = 0, nuls = 0;
+	unsigned int semicolons = 0, commas = 0, controls = 0;
 	const char *line = p;
 
 	for (; p < end; p++) {
@@ -146,9 +149,9 @@ static const char *line_end(struct sip_scan *scan, const char *p, const char *en
 			if (++commas > MAX_COMMAS)
 				complain(scan, 400, "Too many values in one header");
 			break;
-		case '\0':
-			if (++nuls > MAX_NULS || !nul_is_quoted(line, p))
-				complain(scan, 400, "NUL in a header");
+		default:
+			if (++controls > MAX_CONTROLS || !is_quoted_pair(line, p))
+				complain(scan, 400, "Control character in a header");
 			break;
 		case '\r':
 			if (p + 1 >= end || p[1] != '\n')
@@ -385,7 +388,7 @@ static size_t copy_line(char *out, const char *name, const struct sip_line *line
 	p = stpcpy(p, name);
 	p = stpcpy(p, ": ");
 	for (i = 0; i < line->value_len; i++)
-		*p++ = (unsigned char)line->value[i] < ' ' ? ' ' : line->value[i];
+		*p++ = (unsigned char)line->value[i] < ' ' || line->value[i] == 0x7f ? ' ' : line->value[i];
 	if (line->hdr == SIP_HDR_TO && !has_tag((struct sip_str){ line->value, line->value_len })) {
 		p = stpcpy(p, ";tag=");
 		p = stpcpy(p, token_hex(tag, 8));

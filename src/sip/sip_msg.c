@@ -122,7 +122,7 @@ static struct sip_scan *keep_scan(struct sip_arena *arena, const struct sip_scan
 		for (j = 0; j < line->value_len; j++) {
 			if (value[j] == '\r' || value[j] == '\n' || value[j] == '\t')
 				value[j] = ' ';
-			else if (!value[j])
+			else if ((unsigned char)value[j] < ' ' || value[j] == 0x7f)
 				value[j] = '?'; /* the guard left it in a quoted string only */
 		}
 		value[line->value_len] = '\0';

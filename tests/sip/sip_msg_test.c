@@ -202,6 +202,8 @@ static void test_limits(void)
 	struct sip_reject reject;
 	struct sip_msg *msg;
 	char text[] = REQ VIA FROM TO CID CSEQ "Subject: a_b\r\n" LEN0 END;
+	static const char escapes[] = REQ VIA FROM "To: \"a\\\033[2J \\\007 \\\177\" <sip:a@b>\r\n" CID CSEQ LEN0 END;
+	static const char phrase[] = "SIP/2.0 200 O\033K\r\n" VIA FROM TO CID CSEQ LEN0 END;
 
 	btw("limits");
 	limit("64 parameters", "X: a", ";a", 64, "\r\n");
@@ -226,6 +228,19 @@ static void test_limits(void)
 	EXPECT(parse_bytes(&msg, &reject, quoted, sizeof(quoted) - 1, false) == SIP_PARSE_OK);
 	printf("  display name: %s\n", osmo_quote_str(msg->to.display, -1));
 	sip_msg_free(msg);
+
+	btw("no other control character either: it would write on somebody's terminal");
+	limit("ESC in a header", "Subject: a\033[2Jb", "", 0, "\r\n");
+	limit("DEL", "Subject: a\177", "", 0, "\r\n");
+	limit("BEL in a header name", "Sub\007ject: a", "", 0, "\r\n");
+	limit("a tab", "Subject: a\tb", "", 0, "\r\n");
+	limit("ESC in a quoted string, but no backslash", "P: \"a\033b\" <sip:a@b>", "", 0, "\r\n");
+	limit("a backslash, but no quoted string", "P: a\\\033b", "", 0, "\r\n");
+	EXPECT(parse_bytes(&msg, &reject, escapes, strlen(escapes), false) == SIP_PARSE_OK);
+	printf("  display name: %s\n", osmo_quote_str(msg->to.display, -1));
+	EXPECT(!strpbrk(sip_msg_header(msg, "To", 0), "\033\007\177"));
+	sip_msg_free(msg);
+	EXPECT(parse_bytes(&msg, &reject, phrase, strlen(phrase), false) == SIP_PARSE_DROP);
 	EXPECT(talloc_total_blocks(ctx) == 1);
 }
 

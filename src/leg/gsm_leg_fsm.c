@@ -213,16 +213,6 @@ static void st_mo_calling(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 	}
 }
 
-static void st_mo_answering(struct osmo_fsm_inst *fi, uint32_t event, void *data)
-{
-	struct gsm_leg *gl = fi->priv;
-
-	tx_call_proc(gl, false);
-	gsm_tx_setup_rsp(gl, gl->connected);
-	TALLOC_FREE(gl->connected);
-	state_chg(gl, GSM_ST_MO_CONNECTING);
-}
-
 static void in_call(struct gsm_leg *gl, uint32_t event, const struct leg_media *media)
 {
 	if (event == GSM_EV_MEDIA_READY)
@@ -233,6 +223,22 @@ static void in_call(struct gsm_leg *gl, uint32_t event, const struct leg_media *
 		gsm_media_answer_void(gl);
 	else
 		gsm_media_take_answer(gl, media);
+}
+
+/* The SIP side may re-INVITE as soon as it has our ACK; what it offers waits for the gateway like its answer */
+static void st_mo_answering(struct osmo_fsm_inst *fi, uint32_t event, void *data)
+{
+	struct gsm_leg *gl = fi->priv;
+
+	if (event == GSM_EV_CMD_MEDIA) {
+		in_call(gl, event, data);
+		return;
+	}
+	tx_call_proc(gl, false);
+	gsm_tx_setup_rsp(gl, gl->connected);
+	TALLOC_FREE(gl->connected);
+	state_chg(gl, GSM_ST_MO_CONNECTING);
+	gsm_media_post_answer(gl);
 }
 
 static void st_mo_connecting(struct osmo_fsm_inst *fi, uint32_t event, void *data)
@@ -418,7 +424,7 @@ static const struct osmo_fsm_state states[] = {
 	},
 	[GSM_ST_MO_ANSWERING] = {
 		.name = "MO_ANSWERING",
-		.in_event_mask = S(GSM_EV_MEDIA_READY),
+		.in_event_mask = S(GSM_EV_MEDIA_READY) | S(GSM_EV_CMD_MEDIA),
 		.out_state_mask = S(GSM_ST_MO_CONNECTING) | S(GSM_ST_RELEASED),
 		.action = st_mo_answering,
 	},

@@ -564,6 +564,37 @@ static void pbx_changes(void)
 	msc_sends(MSC_SETUP_COMPL_IND);
 	hangs_up();
 
+	in_call("the PBX re-INVITEs at once, while the gateway works on its answer", MO_RINGING, MEDIA_ANCHORED);
+	mgw_is_silent(true);
+	sip_peer_sends("200", .sdp = SDP_FR);
+	sip_peer_expects("ACK");
+	sip_peer_sends("INVITE", .sdp = SDP("127.0.0.22", "30000", "3", ""));
+	sip_peer_expects("100");
+	sip_peer_expects_nothing();
+	mgw_is_silent(false);
+	pass_ms(2000);
+	mgw_heard();
+	msc_expects(MSC_SETUP_RSP);
+	sip_peer_expects("200");
+	sip_peer_sends("ACK");
+	msc_sends(MSC_SETUP_COMPL_IND);
+	hangs_up();
+
+	in_call("likewise without an offer: it gets ours at once", MO_RINGING, MEDIA_ANCHORED);
+	mgw_is_silent(true);
+	sip_peer_sends("200", .sdp = SDP_FR);
+	sip_peer_expects("ACK");
+	sip_peer_sends("INVITE");
+	sip_peer_hears();
+	mgw_is_silent(false);
+	pass_ms(2000);
+	mgw_heard();
+	msc_expects(MSC_SETUP_RSP);
+	sip_peer_hears();
+	sip_peer_sends("ACK", .sdp = SDP_FR);
+	msc_sends(MSC_SETUP_COMPL_IND);
+	hangs_up();
+
 	in_call("both hold at once: the PBX's offer crosses ours", MO_TALKING, MEDIA_ANCHORED);
 	msc_sends(MSC_HOLD_IND);
 	sip_peer_expects("INVITE");

@@ -155,11 +155,15 @@ static struct traced *owner_of(struct trace *trace, const struct wire_msg *msg, 
 static void remember_recent(struct trace *trace, const struct wire_msg *msg, const struct trace_text *t,
 			    const struct ladder_entry *entry)
 {
+	struct trace_recent *r = &trace->recent[trace->next_recent % TRACE_RECENT];
+
 	if (!t->key)
 		return;
-	trace->recent[trace->next_recent++ % TRACE_RECENT] = (struct trace_recent){
+	trace->next_recent++;
+	*r = (struct trace_recent){
 		.key = t->key, .when_ns = ladder_now_ns(), .entry = *entry, .proto = msg->proto, .used = true
 	};
+	OSMO_STRLCPY_ARRAY(r->text, t->text);
 }
 
 static void rx_wire(const struct wire_msg *msg)
@@ -178,11 +182,11 @@ static void rx_wire(const struct wire_msg *msg)
 	if (!trace->cfg.ladder || !t.text[0])
 		return;
 	entry = (struct ladder_entry){
-		.word = trace_word(t.text),
 		.digest = msg->proto == WIRE_MNCC ? 0 : trace_digest(msg->data, msg->len), /* never repeated */
 		.what = lanes[msg->proto] | (msg->dir == WIRE_RX ? LADDER_TO_US : 0) | (t.bad ? LADDER_BAD : 0),
 	};
 	if (call) {
+		entry.word = trace_word(t.text);
 		entry.ms = ladder_ms_since(call->start_ns, ladder_now_ns());
 		ladder_add(call, &entry);
 	} else {
@@ -202,6 +206,7 @@ static void claim_recent(struct trace *trace, uint32_t call_id, enum wire_proto 
 			continue;
 		r->used = false;
 		call = trace_find(trace, call_id);
+		r->entry.word = trace_word(r->text);
 		r->entry.ms = ladder_ms_since(call->start_ns, r->when_ns);
 		ladder_add(call, &r->entry);
 	}

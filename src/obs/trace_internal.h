@@ -88,11 +88,13 @@ static inline struct ladder_entry *traced_entries(const struct traced *call)
 	return (struct ladder_entry *)(call->keys + call->max_keys);
 }
 
-/* Came when its key belonged to nobody, as the first message of a call does. */
+/* Came when its key belonged to nobody, as the first message of a call does. Its text becomes a word when a call claims it: what strangers send
+ * must not use them up. */
 struct trace_recent {
 	uint64_t key;
 	uint64_t when_ns;
 	struct ladder_entry entry;
+	char text[TRACE_TEXT_LEN];
 	uint8_t proto;
 	bool used;
 };

@@ -58,15 +58,16 @@ static struct piece value_of(struct piece line)
 	return colon ? trimmed(colon + 1, line.s + line.len) : (struct piece){ "", 0 };
 }
 
-/* Add to a text, as much as there is room for. */
+/* Add to a text, as much as there is room for, and nothing that does more to a terminal than fill a place. */
 static void put(struct trace_text *t, const char *s, size_t len)
 {
-	size_t have = strlen(t->text);
+	size_t have = strlen(t->text), i;
 
 	len = OSMO_MIN(len, sizeof(t->text) - 1 - have);
 	if (!len)
 		return; /* what a message does not have is NULL */
-	memcpy(t->text + have, s, len);
+	for (i = 0; i < len; i++)
+		t->text[have + i] = s[i] >= ' ' && s[i] < 0x7f ? s[i] : '?';
 	t->text[have + len] = '\0';
 }
 
@@ -141,13 +142,14 @@ static void text_of_mgcp(struct trace_text *t, const char *data, size_t len)
 {
 	const char *pos = data, *end = data + len;
 	struct piece first, line, verb, trx;
-	char hex[20];
+	char hex[20], number[16];
 
 	if (!next_line(&pos, end, &first))
 		return;
 	verb = word_at(first, 0);
 	trx = word_at(first, OSMO_MIN(verb.len + 1, first.len));
-	t->trx = strtoul(trx.s, NULL, 10);
+	snprintf(number, sizeof(number), "%.*s", (int)OSMO_MIN(trx.len, sizeof(number) - 1), trx.s);
+	t->trx = strtoul(number, NULL, 10);
 	t->mgcp_response = isdigit((unsigned char)first.s[0]);
 	t->bad = t->mgcp_response && first.s[0] >= '4';
 	put(t, "MGW ", 4);

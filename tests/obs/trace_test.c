@@ -3,6 +3,7 @@
  * Copyright (C) 2026 the osmo-sipgw authors */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <osmocom/core/fsm.h>
@@ -170,6 +171,21 @@ static void bounds(void)
 		snprintf(text, sizeof(text), "M%u sip:h SIP/2.0\r\nCall-ID: x\r\n\r\n", i);
 		text_msg(WIRE_SIP, WIRE_RX, text);
 	}
+
+	btw("and do not cost a call the words for what is new in it; no character of theirs is more than one");
+	call = mo_call();
+	text_msg(WIRE_SIP, WIRE_RX, RESPONSE("499 A New One", "a@b"));
+	text_msg(WIRE_SIP, WIRE_RX, "IN\033[2J\177\233TE sip:h SIP/2.0\r\nCall-ID: a@b\r\n\r\n");
+	EXPECT(trace_draw(trace, call->id, print_line, NULL) == 0);
+	fake_leg_released(call->legs[LEG_B], 38);
+	pump();
+	pass_ms(9000);
+
+	btw("a response of a gateway without a number, and digits up to the last byte");
+	char *exact = malloc(8);
+	memcpy(exact, "200 \n\n 1", 8);
+	wire_trace(&(struct wire_msg){ .proto = WIRE_MGCP, .dir = WIRE_RX, .data = exact, .len = 8 });
+	free(exact);
 
 	btw("junk is nobody's");
 	for (i = 0; i < 200; i++) {

@@ -9,8 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
-
-#include <osmocom/core/talloc.h>
+#include <stdlib.h>
 
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/token.h>
@@ -27,8 +26,9 @@ struct route_set {
 	char text[4096]; /* all, or, if strict, all but the first */
 };
 
-/* Copy all strings into a new chunk; they may lie in the old one. */
-static int set_strings(void *ctx, struct sip_dialog *dlg, const char *const strs[_NUM_DLG_STRS])
+/* Copy all strings to a new place; they may lie in the old one. Each open call has them: without talloc, whose header
+ * is as long as they are. */
+static int set_strings(struct sip_dialog *dlg, const char *const strs[_NUM_DLG_STRS])
 {
 	size_t len[_NUM_DLG_STRS], total = 0;
 	unsigned int i;
@@ -38,7 +38,7 @@ static int set_strings(void *ctx, struct sip_dialog *dlg, const char *const strs
 		total += len[i] = strlen(strs[i]) + 1;
 	if (total > UINT16_MAX)
 		return -EMSGSIZE;
-	text = talloc_named_const(ctx, total, "sip_dialog");
+	text = malloc(total);
 	if (!text)
 		return -ENOMEM;
 	for (i = 0, total = 0; i < _NUM_DLG_STRS; i++) {
@@ -46,7 +46,7 @@ static int set_strings(void *ctx, struct sip_dialog *dlg, const char *const strs
 		memcpy(text + total, strs[i], len[i]);
 		total += len[i];
 	}
-	talloc_free(dlg->text);
+	free(dlg->text);
 	dlg->text = text;
 	return 0;
 }
@@ -133,8 +133,8 @@ static int collect_routes(struct route_set *set, const struct sip_msg *msg, bool
 }
 
 /* A dialog as \a msg forms it. strs[] has everything but target and routes. */
-static int form(void *ctx, struct sip_dialog *dlg, const struct sip_msg *msg, const char *strs[_NUM_DLG_STRS],
-		bool reverse, const char *default_target)
+static int form(struct sip_dialog *dlg, const struct sip_msg *msg, const char *strs[_NUM_DLG_STRS], bool reverse,
+		const char *default_target)
 {
 	struct route_set set = {};
 	int rc = collect_routes(&set, msg, reverse);
@@ -144,7 +144,7 @@ static int form(void *ctx, struct sip_dialog *dlg, const struct sip_msg *msg, co
 	strs[DLG_TARGET] = msg->has_contact ? msg->contact.uri.text : default_target;
 	strs[DLG_STRICT] = set.strict ? set.first.text : "";
 	strs[DLG_ROUTES] = set.text;
-	rc = set_strings(ctx, dlg, strs);
+	rc = set_strings(dlg, strs);
 	if (rc < 0)
 		return rc;
 	if (set.n)
@@ -158,18 +158,17 @@ static int form(void *ctx, struct sip_dialog *dlg, const struct sip_msg *msg, co
 
 /*! What a UAC knows before any response: \a strs has the local parts, the Call-ID, the remote URI and the first target.
  */
-int sip_dialog_from_invite(void *ctx, struct sip_dialog *dlg, const char *const strs[_NUM_DLG_STRS],
-			   const struct sip_flow *to)
+int sip_dialog_from_invite(struct sip_dialog *dlg, const char *const strs[_NUM_DLG_STRS], const struct sip_flow *to)
 {
 	*dlg = (struct sip_dialog){ .local_cseq = 1 };
 	sip_hop_set(&dlg->origin, to);
 	dlg->next = dlg->origin;
-	return set_strings(ctx, dlg, strs);
+	return set_strings(dlg, strs);
 }
 
 /*! The dialog of a UAS (12.1.1). A peer of RFC 2543 may have given no tag and no Contact. 0, -EINVAL, -EMSGSIZE,
  * -ENOMEM. */
-int sip_dialog_from_request(void *ctx, struct sip_dialog *dlg, const struct sip_msg *req, const struct sip_flow *from,
+int sip_dialog_from_request(struct sip_dialog *dlg, const struct sip_msg *req, const struct sip_flow *from,
 			    const char *local_tag)
 {
 	const char *strs[_NUM_DLG_STRS] = {
@@ -179,13 +178,12 @@ int sip_dialog_from_request(void *ctx, struct sip_dialog *dlg, const struct sip_
 
 	*dlg = (struct sip_dialog){ .remote_cseq = req->cseq, .has_remote_cseq = true };
 	sip_hop_set(&dlg->origin, from);
-	return form(ctx, dlg, req, strs, false, req->from.uri.text);
+	return form(dlg, req, strs, false, req->from.uri.text);
 }
 
 /*! The dialog of a UAC (12.1.2), wholly from the response: the From in it is ours. \a origin: where the request went.
  * \a dlg is cleared or has been a dialog before, whose CSeq numbers are kept. 0, -EINVAL, -EMSGSIZE, -ENOMEM. */
-int sip_dialog_from_response(void *ctx, struct sip_dialog *dlg, const struct sip_msg *resp,
-			     const struct sip_flow *origin)
+int sip_dialog_from_response(struct sip_dialog *dlg, const struct sip_msg *resp, const struct sip_flow *origin)
 {
 	const char *strs[_NUM_DLG_STRS] = {
 		[DLG_CALL_ID] = resp->call_id,	  [DLG_LOCAL] = resp->from.uri.text, [DLG_LOCAL_TAG] = resp->from.tag,
@@ -195,17 +193,18 @@ int sip_dialog_from_response(void *ctx, struct sip_dialog *dlg, const struct sip
 	sip_hop_set(&dlg->origin, origin);
 	if (dlg->local_cseq < resp->cseq)
 		dlg->local_cseq = resp->cseq;
-	return form(ctx, dlg, resp, strs, true, resp->to.uri.text);
+	return form(dlg, resp, strs, true, resp->to.uri.text);
 }
 
 void sip_dialog_clear(struct sip_dialog *dlg)
 {
-	TALLOC_FREE(dlg->text);
+	free(dlg->text);
+	dlg->text = NULL;
 }
 
 /*! Target refresh by the Contact of a re-INVITE or of a 2xx to one (12.2.1.2, 12.2.2). The route set stays. 0 or
  * negative errno. */
-int sip_dialog_refresh(void *ctx, struct sip_dialog *dlg, const struct sip_msg *msg)
+int sip_dialog_refresh(struct sip_dialog *dlg, const struct sip_msg *msg)
 {
 	const char *strs[_NUM_DLG_STRS];
 	unsigned int i;
@@ -216,7 +215,7 @@ int sip_dialog_refresh(void *ctx, struct sip_dialog *dlg, const struct sip_msg *
 	for (i = 0; i < _NUM_DLG_STRS; i++)
 		strs[i] = sip_dialog_str(dlg, i);
 	strs[DLG_TARGET] = msg->contact.uri.text;
-	rc = set_strings(ctx, dlg, strs);
+	rc = set_strings(dlg, strs);
 	if (rc == 0 && !sip_dialog_str(dlg, DLG_ROUTES)[0] && !sip_dialog_str(dlg, DLG_STRICT)[0])
 		resolve(dlg, &msg->contact.uri);
 	return rc;

@@ -42,11 +42,11 @@ static inline const char *sip_dialog_str(const struct sip_dialog *dlg, enum sip_
 	return dlg->text + dlg->at[which];
 }
 
-int sip_dialog_from_invite(void *ctx, struct sip_dialog *dlg, const char *const strs[_NUM_DLG_STRS], const struct sip_flow *to);
-int sip_dialog_from_request(void *ctx, struct sip_dialog *dlg, const struct sip_msg *req, const struct sip_flow *from, const char *local_tag);
-int sip_dialog_from_response(void *ctx, struct sip_dialog *dlg, const struct sip_msg *resp, const struct sip_flow *origin);
-void sip_dialog_clear(struct sip_dialog *dlg);
-int sip_dialog_refresh(void *ctx, struct sip_dialog *dlg, const struct sip_msg *msg);
+int sip_dialog_from_invite(struct sip_dialog *dlg, const char *const strs[_NUM_DLG_STRS], const struct sip_flow *to);
+int sip_dialog_from_request(struct sip_dialog *dlg, const struct sip_msg *req, const struct sip_flow *from, const char *local_tag);
+int sip_dialog_from_response(struct sip_dialog *dlg, const struct sip_msg *resp, const struct sip_flow *origin);
+void sip_dialog_clear(struct sip_dialog *dlg); /*!< has to be: what a dialog keeps is its own memory */
+int sip_dialog_refresh(struct sip_dialog *dlg, const struct sip_msg *msg);
 bool sip_dialog_matches(const struct sip_dialog *dlg, const struct sip_msg *msg, const struct osmo_sockaddr *from);
 bool sip_dialog_cseq_ok(struct sip_dialog *dlg, const struct sip_msg *req);
 void sip_dialog_tx_begin(struct sip_tx *tx, const struct sip_dialog *dlg, enum sip_method method, uint32_t cseq);

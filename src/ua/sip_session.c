@@ -22,6 +22,12 @@
 
 const struct sip_session_ops sip_no_ops;
 
+static int session_destructor(struct sip_session *s)
+{
+	sip_dialog_clear(&s->dlg);
+	return 0;
+}
+
 /*! A session without user and dialog, not yet to be found by Call-ID. NULL when out of memory. */
 struct sip_session *sip_session_alloc(struct sip_ua *ua, struct sip_peer *peer, enum sip_session_state state)
 {
@@ -37,6 +43,7 @@ struct sip_session *sip_session_alloc(struct sip_ua *ua, struct sip_peer *peer, 
 		return NULL;
 	}
 	*s = (struct sip_session){ .ua = ua, .peer = peer, .fi = fi, .ops = &sip_no_ops };
+	talloc_set_destructor(s, session_destructor);
 	INIT_LLIST_HEAD(&s->forks);
 	INIT_LLIST_HEAD(&s->infos);
 	INIT_HLIST_NODE(&s->by_call_id);
@@ -194,12 +201,6 @@ struct sip_dialog *sip_session_early_dialog(struct sip_session *s)
 	}
 }
 
-/*! The talloc parent of a dialog's strings. */
-void *sip_dialog_owner(struct sip_session *s, struct sip_dialog *dlg)
-{
-	return dlg == &s->dlg ? (void *)s : (void *)container_of(dlg, struct sip_fork, dlg);
-}
-
 /*! 491: both of us asked at once. Whoever made the Call-ID waits 2.1 to 4 s, the other one up to 2 s (14.1). */
 unsigned long sip_session_glare_ms(const struct sip_session *s)
 {
@@ -238,7 +239,7 @@ static int prepare_dialog(struct sip_session *s, const struct sip_invite *inv, c
 		rc = sip_identity_uri(from, sizeof(from), calling, domain ?: tx->local);
 	if (rc < 0)
 		return rc;
-	return sip_dialog_from_invite(s, &s->dlg, strs, &tx->to);
+	return sip_dialog_from_invite(&s->dlg, strs, &tx->to);
 }
 
 struct sip_session *sip_session_invite(struct sip_ua *ua, struct sip_peer *peer, const struct sip_invite *inv,

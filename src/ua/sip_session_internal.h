@@ -196,7 +196,6 @@ int sip_session_tx_ack(struct sip_session *s, uint32_t cseq);
 void sip_session_write_extensions(const struct sip_session *s, struct sip_tx *tx);
 void sip_session_note_allow(struct sip_session *s, const struct sip_msg *msg);
 struct sip_dialog *sip_session_early_dialog(struct sip_session *s);
-void *sip_dialog_owner(struct sip_session *s, struct sip_dialog *dlg);
 unsigned long sip_session_glare_ms(const struct sip_session *s);
 
 /* sip_ack.c */

@@ -82,6 +82,12 @@ static struct sip_fork *fork_find(const struct sip_session *s, const char *remot
 	return NULL;
 }
 
+static int fork_destructor(struct sip_fork *fork)
+{
+	sip_dialog_clear(&fork->dlg);
+	return 0;
+}
+
 /* A further dialog of our INVITE. NULL if there are too many, or the response is no good. */
 static struct sip_fork *fork_add(struct sip_session *s, const struct sip_msg *resp)
 {
@@ -93,8 +99,9 @@ static struct sip_fork *fork_add(struct sip_session *s, const struct sip_msg *re
 	fork = talloc_zero(s, struct sip_fork);
 	if (!fork)
 		return NULL;
+	talloc_set_destructor(fork, fork_destructor);
 	sip_hop_flow(&s->dlg.origin, &origin);
-	if (sip_dialog_from_response(fork, &fork->dlg, resp, &origin) < 0) {
+	if (sip_dialog_from_response(&fork->dlg, resp, &origin) < 0) {
 		talloc_free(fork);
 		return NULL;
 	}
@@ -153,7 +160,7 @@ static void dismiss_at_once(struct sip_ua *ua, const struct sip_msg *resp, const
 {
 	struct sip_dialog dlg = {};
 
-	if (sip_dialog_from_response(ua, &dlg, resp, from) == 0)
+	if (sip_dialog_from_response(&dlg, resp, from) == 0)
 		dismiss(ua, sip_peer_by_addr(ua, &from->remote), &dlg, resp->cseq, NULL);
 	sip_dialog_clear(&dlg);
 }
@@ -397,7 +404,7 @@ int sip_uac_accept(struct sip_session *s, const struct sip_session_rx *rx)
 	}
 	sip_uac_drop_forks(s);
 	sip_hop_flow(&s->dlg.origin, &origin);
-	rc = sip_dialog_from_response(s, &s->dlg, rx->msg, &origin);
+	rc = sip_dialog_from_response(&s->dlg, rx->msg, &origin);
 	if (rc < 0)
 		return rc;
 	sip_session_note_allow(s, rx->msg);
@@ -451,7 +458,7 @@ static void rx_reinvite_response(struct sip_request *req, const struct sip_msg *
 		osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_LOST, &info);
 	} else {
 		if (resp->status < 300) {
-			sip_dialog_refresh(s, &s->dlg, resp);
+			sip_dialog_refresh(&s->dlg, resp);
 			TALLOC_FREE(s->late_answer);
 			sip_ack_keep(s, req);
 			sip_session_tx_ack(s, resp->cseq);

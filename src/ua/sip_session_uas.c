@@ -334,7 +334,7 @@ void sip_uas_rx_reinvite(struct sip_session *s, struct sip_dialog *dlg, struct s
 	} else if (s->fi->state != SIP_SESSION_CONFIRMED) {
 		sip_tx_respond(trx, req, 481, NULL, NULL);
 	} else if (!sip_ua_refuse_content(trx, req, NULL) && !sip_timer_refuse(s, trx, req)) {
-		if (sip_dialog_refresh(s, &s->dlg, req) < 0 || sip_uas_start(s, trx, req) < 0) {
+		if (sip_dialog_refresh(&s->dlg, req) < 0 || sip_uas_start(s, trx, req) < 0) {
 			sip_tx_respond(trx, req, 500, NULL, NULL);
 			return;
 		}

@@ -271,7 +271,7 @@ static void rx_invite(struct sip_ua *ua, struct sip_trx *trx, const struct sip_m
 		refuse(ua, trx, req, 500, NULL);
 		return;
 	}
-	if (sip_dialog_from_request(s, &s->dlg, req, from, sip_uas_tag(tag, req->call_id)) < 0 ||
+	if (sip_dialog_from_request(&s->dlg, req, from, sip_uas_tag(tag, req->call_id)) < 0 ||
 	    sip_uas_start(s, trx, req) < 0) {
 		osmo_fsm_inst_term(s->fi, OSMO_FSM_TERM_ERROR, NULL);
 		refuse(ua, trx, req, 400, NULL);

@@ -188,14 +188,14 @@ void sip_update_rx(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx
 	else if (sip_ua_refuse_content(trx, req, NULL) || sip_timer_refuse(s, trx, req))
 		return;
 	else if (!sip_msg_sdp(req)) {
-		sip_dialog_refresh(sip_dialog_owner(s, dlg), dlg, req);
+		sip_dialog_refresh(dlg, req);
 		rx_refresh(s, trx, req);
 	} else if (ours_pending(s, dlg))
 		sip_tx_respond(trx, req, 491, NULL, NULL);
 	else if (theirs_pending(s))
 		refuse_for_now(trx, req);
 	else {
-		sip_dialog_refresh(sip_dialog_owner(s, dlg), dlg, req);
+		sip_dialog_refresh(dlg, req);
 		sip_update_rx_offer(s, trx, req);
 	}
 }
@@ -274,7 +274,7 @@ static void rx_response(struct sip_request *req, const struct sip_msg *resp, con
 		lost(s, &info);
 	} else {
 		if (resp->status < 300 && dlg) {
-			sip_dialog_refresh(sip_dialog_owner(s, dlg), dlg, resp);
+			sip_dialog_refresh(dlg, resp);
 			sip_timer_rx_2xx(s, resp, up->sdp[0] ? up->sdp : NULL);
 		} else if (resp->status == 422) {
 			sip_timer_rx_422(s, resp);

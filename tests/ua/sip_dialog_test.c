@@ -83,7 +83,7 @@ static void test_uas(void)
 			 "Contact: <sip:b@127.0.45.7:5062>\r\n",
 			 routes[i]);
 		req = parse("INVITE sip:a@gw SIP/2.0", more);
-		EXPECT(sip_dialog_from_request(ctx, &dlg, req, &from, "a1") == 0);
+		EXPECT(sip_dialog_from_request(&dlg, req, &from, "a1") == 0);
 		sip_msg_free(req);
 		show(&dlg);
 		show_bye(&dlg);
@@ -100,7 +100,7 @@ static void test_uac(void)
 	resp = parse("SIP/2.0 200 OK",
 		     "Record-Route: <sip:p2.example;lr>, <sip:127.0.45.3;lr>\r\nFrom: <sip:a@gw>;tag=a1\r\n"
 		     "To: <sip:b@example>;tag=b1\r\nCSeq: 1 INVITE\r\nContact: <sip:b@phone.example>\r\n");
-	EXPECT(sip_dialog_from_response(ctx, &dlg, resp, &from) == 0);
+	EXPECT(sip_dialog_from_response(&dlg, resp, &from) == 0);
 	sip_msg_free(resp);
 	show(&dlg);
 	show_bye(&dlg);
@@ -109,24 +109,24 @@ static void test_uac(void)
 	resp = parse("SIP/2.0 200 OK",
 		     "Record-Route: <sip:other;lr>\r\nFrom: <sip:a@gw>;tag=a1\r\n"
 		     "To: <sip:b@example>;tag=b1\r\nCSeq: 2 INVITE\r\nContact: <sip:b@127.0.45.8>\r\n");
-	EXPECT(sip_dialog_refresh(ctx, &dlg, resp) == 0);
+	EXPECT(sip_dialog_refresh(&dlg, resp) == 0);
 	sip_msg_free(resp);
 	show(&dlg);
 
 	btw("without routes it does; the next 2xx of another fork has a strict router in front");
 	resp = parse("SIP/2.0 200 OK", "From: <sip:a@gw>;tag=a1\r\nTo: <sip:b@example>;tag=b2\r\nCSeq: 2 INVITE\r\n"
 				       "Contact: <sip:b@phone.example>\r\n");
-	EXPECT(sip_dialog_from_response(ctx, &dlg, resp, &from) == 0);
+	EXPECT(sip_dialog_from_response(&dlg, resp, &from) == 0);
 	show(&dlg);
 	sip_msg_free(resp);
 	resp = parse("SIP/2.0 200 OK", "From: <sip:a@gw>;tag=a1\r\nTo: <sip:b@example>;tag=b2\r\nCSeq: 3 INVITE\r\n"
 				       "Contact: <sip:b@127.0.45.8:6060>\r\n");
-	EXPECT(sip_dialog_refresh(ctx, &dlg, resp) == 0);
+	EXPECT(sip_dialog_refresh(&dlg, resp) == 0);
 	show(&dlg);
 	sip_msg_free(resp);
 	resp = parse("SIP/2.0 200 OK", "From: <sip:a@gw>;tag=a1\r\nTo: <sip:b@example>;tag=b3\r\nCSeq: 3 INVITE\r\n"
 				       "Record-Route: <sip:p1.example>,<sip:strict@127.0.45.6:5064;x>\r\n");
-	EXPECT(sip_dialog_from_response(ctx, &dlg, resp, &from) == 0);
+	EXPECT(sip_dialog_from_response(&dlg, resp, &from) == 0);
 	sip_msg_free(resp);
 	show(&dlg);
 	show_bye(&dlg);
@@ -157,7 +157,7 @@ static void test_match(void)
 		parse("INVITE sip:a@gw SIP/2.0", "From: <sip:b@example>;tag=b1\r\nTo: <sip:a@gw>\r\nCSeq: 7 INVITE\r\n"
 						 "Contact: <sip:b@127.0.45.7:5062>\r\n");
 
-	EXPECT(sip_dialog_from_request(ctx, &dlg, req, &from, "a1") == 0);
+	EXPECT(sip_dialog_from_request(&dlg, req, &from, "a1") == 0);
 	btw("both tags decide, from wherever it comes");
 	EXPECT(matches(&dlg, ";tag=b1", ";tag=a1", "127.0.45.2"));
 	EXPECT(matches(&dlg, ";tag=b1", ";tag=a1", "10.0.0.1"));
@@ -182,7 +182,7 @@ static void test_match(void)
 
 	btw("a peer without tag and Contact (RFC 2543)");
 	req = parse("INVITE sip:a@gw SIP/2.0", "From: <sip:b@example>\r\nTo: <sip:a@gw>\r\nCSeq: 7 INVITE\r\n");
-	EXPECT(sip_dialog_from_request(ctx, &dlg, req, &from, "a1") == 0);
+	EXPECT(sip_dialog_from_request(&dlg, req, &from, "a1") == 0);
 	sip_msg_free(req);
 	show(&dlg);
 	show_bye(&dlg);
@@ -203,7 +203,7 @@ static void test_limits(void)
 	for (i = 0; i < 33; i++)
 		more = talloc_asprintf_append(more, "Record-Route: <sip:p%u.example;lr>\r\n", i);
 	req = parse("INVITE sip:a@gw SIP/2.0", more);
-	EXPECT(sip_dialog_from_request(ctx, &dlg, req, &from, "a1") == -EMSGSIZE);
+	EXPECT(sip_dialog_from_request(&dlg, req, &from, "a1") == -EMSGSIZE);
 	EXPECT(!dlg.text);
 	sip_msg_free(req);
 	talloc_free(more);

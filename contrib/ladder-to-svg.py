@@ -24,13 +24,16 @@ def parse(text):
 		line = line.rstrip()
 		if re.match(r"\s+ms \S", line):
 			names = [x.strip() for x in re.split(r"\s{2,}", line.strip()[2:].strip())]
-		elif re.match(r"\s*\d+  [| ]", line) or line.strip().startswith("***"):
-			ms = None if "***" in line else int(line[:FIRST - 1])
+		elif line.strip().startswith("***"):
+			note = re.search(r"[^|* ].*", line[FIRST:])
+			if note:
+				rows.append((None, note.start() // WIDTH, False, note.group().rstrip("| ")))
+		elif re.match(r"\s*\d+  [| ]", line):
 			for lane in range(LANES - 1):
 				part = line[FIRST + lane * WIDTH + 1:FIRST + (lane + 1) * WIDTH]
-				label = part.strip("-<>| ") if ms is not None else part.strip("| ")
+				label = part.strip("-<>| ")
 				if label:
-					rows.append((ms, lane, part.rstrip("| ").endswith(">"), label))
+					rows.append((int(line[:FIRST - 1]), lane, part.rstrip("| ").endswith(">"), label))
 		elif "messages are not kept" in line:
 			rows.append((None, 0, False, line.strip()))
 	if not names or not rows:

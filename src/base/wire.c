@@ -5,5 +5,5 @@
 #include <osmocom/sipgw/base/wire.h>
 
 void (*wire_trace_hook)(const struct wire_msg *msg);
-void (*wire_bind_hook)(enum wire_proto proto, uint64_t key, uint32_t call_id);
+void (*wire_bind_hook)(enum wire_proto proto, uint64_t key, uint32_t call_id, bool side_b);
 void (*wire_media_stats_hook)(const struct wire_media_stats *stats);

@@ -252,7 +252,6 @@ static struct leg *kind_alloc(const struct leg_kind *kind, struct call *call, co
 		return NULL;
 	}
 	gl->mt = true;
-	gsm_record_bind(gl, call->id);
 	return &gl->leg;
 }
 
@@ -276,7 +275,7 @@ bool gsm_leg_setup_ind(const struct leg_kind *kind, const struct mncc_msg *msg)
 		gsm_release_start(gsm_kind_from(kind), msg->callref, MNCC_MT_REL_REQ, &stopping);
 		return true;
 	}
-	gsm_record_bind(gl, gl->leg.call_id);
+	gsm_record_bind(gl);
 	gsm_leg_dispatch(gl, GSM_EV_SETUP_IND, msg);
 	return true;
 }
@@ -303,6 +302,7 @@ static void kind_handle(struct leg *leg, const struct leg_cmd *cmd)
 		return;
 	switch (cmd->type) {
 	case LEG_CMD_SETUP:
+		gsm_record_bind(gl);
 		gsm_leg_dispatch(gl, GSM_EV_CMD_SETUP, &cmd->setup);
 		return;
 	case LEG_CMD_PROCEED:

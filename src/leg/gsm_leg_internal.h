@@ -208,7 +208,7 @@ int gsm_tx_setup_req(struct gsm_leg *gl, const struct call_parties *parties, con
 void gsm_tx_setup_rsp(struct gsm_leg *gl, const struct number *connected);
 
 /* gsm_record.c */
-void gsm_record_bind(const struct gsm_leg *gl, uint32_t call_id);
+void gsm_record_bind(const struct gsm_leg *gl);
 void gsm_record_bind_media(const struct gsm_leg *gl);
 void gsm_record_end(struct gsm_leg *gl);
 void gsm_record(const struct leg *leg, struct leg_record *rec);

@@ -25,17 +25,17 @@ static void fill(const struct gsm_leg *gl, struct leg_record *rec)
 	}
 }
 
-/*! The callref is known: messages with it are this call's. */
-void gsm_record_bind(const struct gsm_leg *gl, uint32_t call_id)
+/*! Callref and side of the call are known: messages with it are this call's. */
+void gsm_record_bind(const struct gsm_leg *gl)
 {
-	wire_bind(WIRE_MNCC, gl->mc.callref, call_id);
+	wire_bind(WIRE_MNCC, gl->mc.callref, gl->leg.call_id, gl->leg.side == LEG_B);
 }
 
 /*! The endpoint is there, nothing was sent for it yet. */
 void gsm_record_bind_media(const struct gsm_leg *gl)
 {
 	if (gl->media.endp)
-		wire_bind(WIRE_MGCP, mgw_endp_call_id(gl->media.endp), gl->leg.call_id);
+		wire_bind(WIRE_MGCP, mgw_endp_call_id(gl->media.endp), gl->leg.call_id, gl->leg.side == LEG_B);
 }
 
 /*! The leg is about to let go of what it has. */

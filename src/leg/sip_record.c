@@ -26,7 +26,8 @@ static void fill(const struct sip_leg *sl, struct leg_record *rec)
 void sip_leg_record_bind(const struct sip_leg *sl)
 {
 	if (sl->session && wire_bind_hook)
-		wire_bind(WIRE_SIP, token_hash_str(sip_session_call_id(sl->session)), sl->leg.call_id);
+		wire_bind(WIRE_SIP, token_hash_str(sip_session_call_id(sl->session)), sl->leg.call_id,
+			  sl->leg.side == LEG_B);
 }
 
 /*! The session is about to end, with this final status of its INVITE if it had one. Counts the first time. */

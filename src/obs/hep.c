@@ -1,7 +1,8 @@
 /* Export by HEPv3: each message as a datagram of chunks {vendor, type, length, value}.
  *
- * Sent as it happens, without waiting and without repetition; what does not get through is counted. Messages of a call
- * have its number as correlation id, so that a collector can show its SIP and MGCP together. */
+ * Sent as it happens, without repetition; what does not get through is counted. Messages of a call have its number as
+ * correlation id, so that a collector can show its SIP and MGCP together. An INVITE whose call is not known yet is held
+ * back until the call claims it, or until the end of the turn. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -26,10 +27,12 @@
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/log_limit.h>
 #include <osmocom/sipgw/base/token.h>
+#include <osmocom/sipgw/base/turn.h>
 #include <osmocom/sipgw/base/wire.h>
 #include <osmocom/sipgw/obs/trace.h>
 
-#define HEP_MAX_LEN 65000 /* of a datagram; longer messages are cut */
+#define HEP_MAX_LEN  65000 /* of a datagram; longer messages are cut */
+#define HEP_ID_SPACE 64	   /* of that, for the correlation id behind the message */
 
 /* Types of chunks (vendor 0). */
 enum {
@@ -57,6 +60,8 @@ struct hep {
 	int fd; /* -1: off */
 	char instance[17];
 	struct log_limit limit;
+	uint64_t held_key; /* of the Call-ID of what waits in packet[] for its call; 0: nothing does */
+	struct turn_task turn;
 	struct rate_ctr_group *ctrs;
 };
 
@@ -73,20 +78,23 @@ static const struct rate_ctr_group_desc ctr_group_desc = {
 	.ctr_desc = ctr_desc,
 };
 
-static uint8_t packet[HEP_MAX_LEN];
+static uint8_t packet[HEP_MAX_LEN + HEP_ID_SPACE];
 static size_t packet_len;
 
-static void put(uint16_t type, const void *value, size_t len)
+static void put_chunk(uint16_t type, const void *value, size_t len)
 {
 	uint8_t *chunk = packet + packet_len;
 
-	if (packet_len + 6 + len > sizeof(packet))
-		len = sizeof(packet) - packet_len - 6;
 	osmo_store16be(0, chunk);
 	osmo_store16be(type, chunk + 2);
 	osmo_store16be(6 + len, chunk + 4);
 	memcpy(chunk + 6, value, len);
 	packet_len += 6 + len;
+}
+
+static void put(uint16_t type, const void *value, size_t len)
+{
+	put_chunk(type, value, OSMO_MIN(len, HEP_MAX_LEN - packet_len - 6));
 }
 
 static void put8(uint16_t type, uint8_t value)
@@ -123,30 +131,8 @@ static void put_addrs(const struct osmo_sockaddr *src, const struct osmo_sockadd
 	put16(HEP_DST_PORT, osmo_sockaddr_port(&dst->u.sa));
 }
 
-static void seen(void *data, const struct wire_msg *msg, uint32_t call_id)
+static void send_packet(struct hep *hep)
 {
-	static const uint8_t protocols[] = { [WIRE_SIP] = 1, [WIRE_MGCP] = 6 };
-	struct hep *hep = data;
-	bool rx = msg->dir == WIRE_RX;
-	struct timeval now;
-	char id[40];
-
-	if (msg->proto == WIRE_MNCC || !msg->local || !msg->remote)
-		return;
-	osmo_gettimeofday(&now, NULL);
-	packet_len = 6;
-	put_addrs(rx ? msg->remote : msg->local, rx ? msg->local : msg->remote, msg->stream);
-	put32(HEP_SECONDS, now.tv_sec);
-	put32(HEP_MICROSECONDS, now.tv_usec);
-	put8(HEP_PROTOCOL, protocols[msg->proto]);
-	put32(HEP_AGENT, hep->cfg.agent_id);
-	if (hep->cfg.auth_key)
-		put(HEP_AUTH_KEY, hep->cfg.auth_key, strlen(hep->cfg.auth_key));
-	if (call_id) {
-		snprintf(id, sizeof(id), "%s-%" PRIu32, hep->instance, call_id);
-		put(HEP_CORRELATION, id, strlen(id));
-	}
-	put(HEP_PAYLOAD, msg->data, msg->len);
 	memcpy(packet, "HEP3", 4);
 	osmo_store16be(packet_len, packet + 4);
 	if (send(hep->fd, packet, packet_len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
@@ -160,10 +146,87 @@ static void seen(void *data, const struct wire_msg *msg, uint32_t call_id)
 	rate_ctr_inc(rate_ctr_group_get_ctr(hep->ctrs, HEP_CTR_SENT));
 }
 
+static void put_correlation(const struct hep *hep, uint32_t call_id)
+{
+	char id[40];
+
+	put_chunk(HEP_CORRELATION, id, snprintf(id, sizeof(id), "%s-%" PRIu32, hep->instance, call_id));
+}
+
+static void let_go(struct hep *hep)
+{
+	if (!hep->held_key)
+		return;
+	hep->held_key = 0;
+	turn_cancel(&hep->turn);
+	send_packet(hep);
+}
+
+static void at_end_of_turn(void *data)
+{
+	let_go(data);
+}
+
+static void hold(struct hep *hep, uint64_t key)
+{
+	hep->held_key = key;
+	turn_later(&hep->turn);
+}
+
+static void claimed(void *data, enum wire_proto proto, uint64_t key, uint32_t call_id)
+{
+	struct hep *hep = data;
+
+	if (!hep->held_key || proto != WIRE_SIP || key != hep->held_key)
+		return;
+	put_correlation(hep, call_id);
+	let_go(hep);
+}
+
+static void put_message(const struct hep *hep, const struct wire_msg *msg)
+{
+	static const uint8_t protocols[] = { [WIRE_SIP] = 1, [WIRE_MGCP] = 6 };
+	bool rx = msg->dir == WIRE_RX;
+	struct timeval now;
+
+	osmo_gettimeofday(&now, NULL);
+	packet_len = 6;
+	put_addrs(rx ? msg->remote : msg->local, rx ? msg->local : msg->remote, msg->stream);
+	put32(HEP_SECONDS, now.tv_sec);
+	put32(HEP_MICROSECONDS, now.tv_usec);
+	put8(HEP_PROTOCOL, protocols[msg->proto]);
+	put32(HEP_AGENT, hep->cfg.agent_id);
+	if (hep->cfg.auth_key)
+		put(HEP_AUTH_KEY, hep->cfg.auth_key, strlen(hep->cfg.auth_key));
+	put(HEP_PAYLOAD, msg->data, msg->len);
+}
+
+static bool is_invite(const struct wire_msg *msg)
+{
+	return msg->proto == WIRE_SIP && msg->len > 7 && memcmp(msg->data, "INVITE ", 7) == 0;
+}
+
+static void seen(void *data, const struct wire_msg *msg, uint64_t key, uint32_t call_id)
+{
+	struct hep *hep = data;
+
+	if (msg->proto == WIRE_MNCC || !msg->local || !msg->remote)
+		return;
+	let_go(hep);
+	put_message(hep, msg);
+	if (call_id)
+		put_correlation(hep, call_id);
+	if (!call_id && key && is_invite(msg))
+		hold(hep, key);
+	else
+		send_packet(hep);
+}
+
 static void stop(struct hep *hep)
 {
 	if (hep->fd < 0)
 		return;
+	let_go(hep);
 	trace_tap_del(hep->trace, &hep->tap);
 	close(hep->fd);
 	hep->fd = -1;
@@ -200,7 +263,8 @@ struct hep *hep_alloc(void *ctx, struct trace *trace)
 	*hep = (struct hep){
 		.cfg = { .port = HEP_DEFAULT_PORT, .agent_id = 1 },
 		.trace = trace,
-		.tap = { .seen = seen, .data = hep },
+		.tap = { .seen = seen, .claimed = claimed, .data = hep },
+		.turn = { .phase = TURN_SEND, .run = at_end_of_turn, .data = hep },
 		.fd = -1,
 		.ctrs = rate_ctr_group_alloc(hep, &ctr_group_desc, 0),
 	};

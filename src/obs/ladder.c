@@ -30,10 +30,10 @@ uint32_t ladder_ms_since(uint64_t start_ns, uint64_t now_ns)
 	return now_ns < start_ns ? 0 : (now_ns - start_ns) / 1000000;
 }
 
-/* Was the same message there before, in the same direction? */
-static bool is_again(const struct traced *call, const struct ladder_entry *entry)
+/*! Was the same message there before, in the same direction? */
+bool ladder_has(const struct traced *call, const struct ladder_entry *entry)
 {
-	const uint8_t way = 0x0f; /* lane and direction */
+	const uint8_t way = LADDER_LANE | LADDER_TO_US;
 	const struct ladder_entry *entries = traced_entries(call);
 	unsigned int i;
 
@@ -65,7 +65,7 @@ static struct traced *make_room(struct traced *call)
 /* The call may be somewhere else afterwards. */
 void ladder_add(struct traced *call, const struct ladder_entry *entry)
 {
-	bool again = is_again(call, entry);
+	bool again = ladder_has(call, entry);
 	struct ladder_entry *e;
 
 	call = make_room(call);

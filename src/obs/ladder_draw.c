@@ -3,8 +3,8 @@
  *      ms  MSC           GSM leg         call          SIP leg           PBX
  *       0  |--SETUP_IND---->|              |              |               |
  *
- * The GSM side stands on the left, whichever side of the call it is. A media gateway is on the far side of the GSM leg,
- * too: its messages begin with "MGW". */
+ * The GSM side stands on the left, whichever side of the call it is; of two, the calling one. A media gateway is on the
+ * far side of its GSM leg, too: its messages begin with "MGW". */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -24,12 +24,15 @@
 /* Where an arrow begins and ends, as numbers of columns, when it goes to the right. */
 static unsigned int left_column(const struct traced *call, const struct ladder_entry *e)
 {
-	enum ladder_lane lane = e->what & 0x07;
+	enum ladder_lane lane = e->what & LADDER_LANE;
 
 	switch (lane) {
-	case LANE_MNCC:
-	case LANE_MGCP:
-		return 0;
+	case LANE_MNCC_A:
+	case LANE_MGCP_A:
+		return call->gsm_right ? 3 : 0;
+	case LANE_MNCC_B:
+	case LANE_MGCP_B:
+		return call->gsm_right ? 0 : 3;
 	case LANE_SIP:
 		return 3;
 	case LANE_QUEUE_A:
@@ -72,13 +75,23 @@ static void empty_line(char *line)
 /* "(again)", "(!)": what was unusual, at the end of the line if there is room, else in a line of its own */
 static const char *remark(const struct ladder_entry *e)
 {
-	bool queue = (e->what & 0x07) >= LANE_QUEUE_A;
+	bool queue = (e->what & LADDER_LANE) >= LANE_QUEUE_A;
 
 	if (e->what & LADDER_AGAIN)
 		return e->what & LADDER_BAD ? "sent again, refused" : "sent again";
 	if (e->what & LADDER_BAD)
 		return queue ? "too late, dropped" : "refused";
 	return NULL;
+}
+
+/* Under its arrow, over whatever column is in the way. */
+static void put_note(char *line, size_t at, const char *note)
+{
+	size_t len = strlen(note);
+
+	memcpy(line + at, note, len);
+	if (at + len >= LINE_LEN)
+		line[at + len] = '\0';
 }
 
 static void draw_entry(const struct traced *call, const struct ladder_entry *e, trace_line_cb cb, void *data)
@@ -96,27 +109,28 @@ static void draw_entry(const struct traced *call, const struct ladder_entry *e, 
 		return;
 	empty_line(line);
 	memcpy(line + 3, "***", 3);
-	/* under its arrow; the right margin is never reached */
-	memcpy(line + TIME_WIDTH + left * WIDTH + 2, note,
-	       OSMO_MIN(strlen(note), LINE_LEN - 1 - TIME_WIDTH - left * WIDTH - 2));
+	put_note(line, TIME_WIDTH + left * WIDTH + 2, note);
 	cb(data, line);
 }
 
 static void draw_head(const struct traced *call, trace_line_cb cb, void *data)
 {
-	/* clang-format off */
-	static const char *const names[2][N_COLUMNS] = {
-		{ "MSC", "GSM leg", "call", "SIP leg", "PBX" },
-		{ "MSC", "GSM leg A", "call", "GSM leg B", "MSC" },
+	const char *const names[N_COLUMNS] = {
+		call->by_hand ? "us" : "MSC",
+		call->by_hand	? "test leg"
+		: call->gsm_gsm ? "GSM leg A"
+				: "GSM leg",
+		"call",
+		call->gsm_gsm ? "GSM leg B" : "SIP leg",
+		call->gsm_gsm ? "MSC" : "PBX",
 	};
-	/* clang-format on */
 	char line[LINE_LEN + 16];
 	unsigned int i;
 
 	memset(line, ' ', sizeof(line));
 	memcpy(line, "    ms", 6);
 	for (i = 0; i < N_COLUMNS; i++) {
-		const char *name = names[call->gsm_gsm][i];
+		const char *name = names[i];
 		size_t at = TIME_WIDTH + i * WIDTH, half = strlen(name) / 2;
 		memcpy(line + at - half, name, strlen(name));
 	}

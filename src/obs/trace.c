@@ -45,14 +45,20 @@ static uint64_t slot_of(enum wire_proto proto, uint64_t key)
 	return slot ^ slot >> 32;
 }
 
-static struct traced *owner(const struct trace *trace, enum wire_proto proto, uint64_t key)
+static uint32_t tag_of(uint64_t slot)
+{
+	return slot & 0x7fffffff;
+}
+
+/* Of two calls with the same one, the later one's. */
+static const struct trace_key *find_key(const struct trace *trace, enum wire_proto proto, uint64_t key)
 {
 	uint64_t slot = slot_of(proto, key);
 	struct trace_key *k;
 
 	hash_for_each_possible (trace->by_key, k, node, slot) {
-		if (k->tag == (uint32_t)slot)
-			return trace_find(trace, k->call_id);
+		if (k->tag == tag_of(slot))
+			return k;
 	}
 	return NULL;
 }
@@ -124,32 +130,51 @@ struct traced *traced_resize(struct traced *old, unsigned int max_keys, unsigned
 
 /* ---- messages on wires ---- */
 
+/* Whose message it is, and of which of its legs. */
+struct owner {
+	struct traced *call; /* NULL: nobody's that we know */
+	bool side_b;
+};
+
 /* A response says the transaction alone: which call its command was for. */
-static struct traced *owner_by_trx(const struct trace *trace, uint32_t trx)
+static struct owner owner_by_trx(const struct trace *trace, uint32_t trx)
 {
 	unsigned int i = trx % TRACE_TRXS;
 
-	return trace->trxs[i].id == trx ? trace_find(trace, trace->trxs[i].call_id) : NULL;
+	if (trace->trxs[i].id != trx)
+		return (struct owner){};
+	return (struct owner){ trace_find(trace, trace->trxs[i].call_id), trace->trxs[i].side_b };
 }
 
-static void remember_trx(struct trace *trace, uint32_t trx, const struct traced *call)
+static void remember_trx(struct trace *trace, uint32_t trx, const struct owner *o)
 {
 	unsigned int i = trx % TRACE_TRXS;
 
 	trace->trxs[i].id = trx;
-	trace->trxs[i].call_id = call->call_id;
+	trace->trxs[i].call_id = o->call->call_id;
+	trace->trxs[i].side_b = o->side_b;
 }
 
-static struct traced *owner_of(struct trace *trace, const struct wire_msg *msg, const struct trace_text *t)
+static struct owner owner_of(struct trace *trace, const struct wire_msg *msg, const struct trace_text *t)
 {
-	struct traced *call;
+	const struct trace_key *k;
+	struct owner o;
 
 	if (t->mgcp_response)
 		return owner_by_trx(trace, t->trx);
-	call = t->key ? owner(trace, msg->proto, t->key) : NULL;
-	if (call && msg->proto == WIRE_MGCP)
-		remember_trx(trace, t->trx, call);
-	return call;
+	k = t->key ? find_key(trace, msg->proto, t->key) : NULL;
+	if (!k)
+		return (struct owner){};
+	o = (struct owner){ trace_find(trace, k->call_id), k->side_b };
+	if (o.call && msg->proto == WIRE_MGCP)
+		remember_trx(trace, t->trx, &o);
+	return o;
+}
+
+/* An identifier that somebody uses again soon after its call has ended: not a message of that one. */
+static bool is_of_next(const struct traced *call, const struct wire_msg *msg, const struct ladder_entry *entry)
+{
+	return call->end && trace_begins_call(msg) && !ladder_has(call, entry);
 }
 
 static void remember_recent(struct trace *trace, const struct wire_msg *msg, const struct trace_text *t,
@@ -166,36 +191,56 @@ static void remember_recent(struct trace *trace, const struct wire_msg *msg, con
 	OSMO_STRLCPY_ARRAY(r->text, t->text);
 }
 
+static uint8_t lane_of(enum wire_proto proto, bool side_b)
+{
+	static const uint8_t lanes[][2] = {
+		[WIRE_SIP] = { LANE_SIP, LANE_SIP },
+		[WIRE_MGCP] = { LANE_MGCP_A, LANE_MGCP_B },
+		[WIRE_MNCC] = { LANE_MNCC_A, LANE_MNCC_B },
+	};
+
+	return lanes[proto][side_b];
+}
+
+/* Words are few: only what is of a call gets one. */
+static struct ladder_entry entry_of(const struct wire_msg *msg, const struct trace_text *t, const struct owner *o)
+{
+	return (struct ladder_entry){
+		.word = o->call ? trace_word(t->text) : 0,
+		.digest = msg->proto == WIRE_MNCC ? 0 : trace_digest(msg->data, msg->len), /* never repeated */
+		.what = lane_of(msg->proto, o->side_b) | (msg->dir == WIRE_RX ? LADDER_TO_US : 0) |
+			(t->bad ? LADDER_BAD : 0),
+	};
+}
+
 static void rx_wire(const struct wire_msg *msg)
 {
-	static const uint8_t lanes[] = { [WIRE_SIP] = LANE_SIP, [WIRE_MGCP] = LANE_MGCP, [WIRE_MNCC] = LANE_MNCC };
 	struct trace *trace = the_trace;
-	struct ladder_entry entry;
+	struct ladder_entry entry = {};
 	struct trace_text t;
-	struct traced *call;
 	struct trace_tap *tap;
+	struct owner o;
 
 	trace_text_of(&t, msg);
-	call = owner_of(trace, msg, &t);
+	o = owner_of(trace, msg, &t);
+	if (trace->cfg.ladder && t.text[0])
+		entry = entry_of(msg, &t, &o);
+	if (o.call && is_of_next(o.call, msg, &entry))
+		o = (struct owner){};
 	llist_for_each_entry (tap, &trace->taps, entry)
-		tap->seen(tap->data, msg, call ? call->call_id : 0);
+		tap->seen(tap->data, msg, t.key, o.call ? o.call->call_id : 0);
 	if (!trace->cfg.ladder || !t.text[0])
 		return;
-	entry = (struct ladder_entry){
-		.digest = msg->proto == WIRE_MNCC ? 0 : trace_digest(msg->data, msg->len), /* never repeated */
-		.what = lanes[msg->proto] | (msg->dir == WIRE_RX ? LADDER_TO_US : 0) | (t.bad ? LADDER_BAD : 0),
-	};
-	if (call) {
-		entry.word = trace_word(t.text);
-		entry.ms = ladder_ms_since(call->start_ns, ladder_now_ns());
-		ladder_add(call, &entry);
+	if (o.call) {
+		entry.ms = ladder_ms_since(o.call->start_ns, ladder_now_ns());
+		ladder_add(o.call, &entry);
 	} else {
 		remember_recent(trace, msg, &t, &entry);
 	}
 }
 
 /* Messages that came before their call was known. */
-static void claim_recent(struct trace *trace, uint32_t call_id, enum wire_proto proto, uint64_t key)
+static void claim_recent(struct trace *trace, uint32_t call_id, enum wire_proto proto, uint64_t key, bool side_b)
 {
 	struct traced *call;
 	unsigned int i;
@@ -205,6 +250,7 @@ static void claim_recent(struct trace *trace, uint32_t call_id, enum wire_proto 
 		if (!r->used || r->key != key || r->proto != proto)
 			continue;
 		r->used = false;
+		r->entry.what = (r->entry.what & ~LADDER_LANE) | lane_of(proto, side_b);
 		call = trace_find(trace, call_id);
 		r->entry.word = trace_word(r->text);
 		r->entry.ms = ladder_ms_since(call->start_ns, r->when_ns);
@@ -221,20 +267,32 @@ static struct trace_key *new_key(struct traced *call)
 	return &call->keys[call->n_keys++];
 }
 
-static void bound(enum wire_proto proto, uint64_t key, uint32_t call_id)
+/* Who stands on side B, for the drawing: the one who was called last. */
+static void note_sides(struct traced *call, enum wire_proto proto, bool side_b)
+{
+	if (side_b && !call->gsm_right)
+		call->gsm_gsm = proto != WIRE_SIP;
+}
+
+static void bound(enum wire_proto proto, uint64_t key, uint32_t call_id, bool side_b)
 {
 	struct traced *call = trace_find(the_trace, call_id);
 	uint64_t slot = slot_of(proto, key);
+	const struct trace_key *known = find_key(the_trace, proto, key);
+	struct trace_tap *tap;
 	struct trace_key *k;
 
-	if (!call || owner(the_trace, proto, key) == call)
+	if (!call || (known && known->call_id == call_id))
 		return;
+	note_sides(call, proto, side_b);
 	k = new_key(call);
 	if (!k)
 		return;
-	*k = (struct trace_key){ .tag = slot, .call_id = call_id };
+	*k = (struct trace_key){ .tag = tag_of(slot), .side_b = side_b, .call_id = call_id };
 	hash_add(the_trace->by_key, &k->node, slot);
-	claim_recent(the_trace, call_id, proto, key);
+	llist_for_each_entry (tap, &the_trace->taps, entry)
+		tap->claimed(tap->data, proto, key, call_id);
+	claim_recent(the_trace, call_id, proto, key, side_b);
 }
 
 /* ---- calls ---- */
@@ -249,6 +307,7 @@ static void on_begun(void *data, const struct call *call)
 	traced->call_id = call->id;
 	traced->start_ns = call->t_start.tv_sec * 1000000000ULL + call->t_start.tv_nsec;
 	traced->gsm_right = call->mt;
+	traced->by_hand = call->legs[LEG_A] && !call->mt && call->legs[LEG_A]->kind != call->calls->gsm;
 	hash_add(trace->by_id, &traced->by_id, call->id);
 }
 
@@ -271,14 +330,6 @@ static void on_delivery(void *data, const struct dispatch_item *item, bool deliv
 
 	if (call)
 		ladder_item_dropped(call);
-}
-
-static void on_leg_gone(void *data, const struct call *call, const struct leg *leg)
-{
-	struct traced *traced = trace_find(data, call->id);
-
-	if (traced && leg->side == LEG_B)
-		traced->gsm_gsm = leg->kind == call->calls->gsm && !call->mt;
 }
 
 /* Neither the caller's change of mind nor the normal end of a talk. */
@@ -438,7 +489,7 @@ struct trace *trace_alloc(void *ctx, struct calls *calls)
 	OSMO_ASSERT(trace && !the_trace);
 	trace->cfg = (struct trace_cfg){ .ladder = true, .failed = TRACE_FAILED_DEFAULT };
 	trace->calls = calls;
-	trace->observer = (struct call_observer){ .leg_gone = on_leg_gone, .ended = on_ended, .data = trace };
+	trace->observer = (struct call_observer){ .ended = on_ended, .data = trace };
 	trace->queue = (struct dispatch_observer){ .coming = on_item, .seen = on_delivery, .data = trace };
 	INIT_LLIST_HEAD(&trace->taps);
 	INIT_LLIST_HEAD(&trace->ended);

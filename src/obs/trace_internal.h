@@ -24,14 +24,17 @@
 #define TRACE_RECENT	64   /* messages that nobody owned when they came */
 #define TRACE_TRXS	256  /* MGCP transactions that a response may come for */
 
-/* Between whom something was said. The lane of the queue's items depends on the side, that of wires on the protocol. */
+/* Between whom something was said. The lane of the queue's items depends on the side, that of wires on the protocol, and the side if both may have it. */
 enum ladder_lane {
-	LANE_MNCC,
-	LANE_MGCP,
+	LANE_MNCC_A,
+	LANE_MNCC_B,
+	LANE_MGCP_A,
+	LANE_MGCP_B,
 	LANE_SIP,
 	LANE_QUEUE_A,
 	LANE_QUEUE_B,
 };
+#define LADDER_LANE 0x07
 
 enum ladder_flags {
 	LADDER_TO_US = 0x08,	/* wires: received; queue: to the call */
@@ -54,7 +57,8 @@ struct ladder_entry {
 /* An identifier on a wire. Bucket and tag together tell them apart: no two of a hundred thousand are taken for each other. */
 struct trace_key {
 	struct hlist_node node; /* trace->by_key */
-	uint32_t tag;
+	uint32_t tag : 31;
+	uint32_t side_b : 1;
 	uint32_t call_id;
 };
 
@@ -76,7 +80,8 @@ struct traced {
 	uint8_t n_entries, max_entries;
 	uint16_t n_skipped;  /* in the middle */
 	bool gsm_right : 1;  /* drawing: the GSM side is side B */
-	bool gsm_gsm : 1;
+	bool gsm_gsm : 1;    /* both are */
+	bool by_hand : 1;    /* side A is a leg without a phone */
 	bool bad : 1;
 	uint64_t start_ns;	 /* monotonic */
 	struct traced_end *end;	 /* NULL: it is there */
@@ -116,6 +121,7 @@ struct trace {
 	struct {
 		uint32_t id;
 		uint32_t call_id;
+		bool side_b;
 	} trxs[TRACE_TRXS]; /* at the number of the transaction: they are counted up */
 };
 
@@ -132,12 +138,14 @@ struct trace_text {
 	bool bad;
 };
 void trace_text_of(struct trace_text *t, const struct wire_msg *msg);
+bool trace_begins_call(const struct wire_msg *msg);
 uint16_t trace_digest(const void *data, size_t len);
 uint16_t trace_word(const char *text);
 const char *trace_word_text(uint16_t word);
 
 /* ladder.c */
 #define LADDER_FIRST_ENTRIES 28 /* a usual call until it is answered */
+bool ladder_has(const struct traced *call, const struct ladder_entry *entry);
 void ladder_add(struct traced *call, const struct ladder_entry *entry);
 void ladder_add_item(struct traced *call, const struct dispatch_item *item);
 void ladder_item_dropped(struct traced *call);

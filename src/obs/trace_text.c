@@ -197,6 +197,40 @@ void trace_text_of(struct trace_text *t, const struct wire_msg *msg)
 	}
 }
 
+static bool contains(struct piece line, const char *word)
+{
+	size_t len = strlen(word), i;
+
+	for (i = 0; i + len <= line.len; i++) {
+		if (strncasecmp(line.s + i, word, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* RFC 3261 19.3: has the To of a request a tag? Then it is of a dialog. */
+static bool has_to_tag(const struct wire_msg *msg)
+{
+	const char *pos = msg->data, *end = pos + msg->len;
+	struct piece line;
+
+	while (next_line(&pos, end, &line)) {
+		if (begins(line, "To:") || begins(line, "t:"))
+			return contains(line, ";tag=");
+	}
+	return false;
+}
+
+/*! Does a call begin with this message of a peer? */
+bool trace_begins_call(const struct wire_msg *msg)
+{
+	if (msg->dir != WIRE_RX)
+		return false;
+	if (msg->proto == WIRE_MNCC)
+		return msg->name && strcmp(msg->name, "MNCC_SETUP_IND") == 0;
+	return msg->proto == WIRE_SIP && msg->len > 7 && memcmp(msg->data, "INVITE ", 7) == 0 && !has_to_tag(msg);
+}
+
 /*! A few bits of a message, never 0: for telling whether one is the same as another. Not for keys: who sends it can
  * choose them. */
 uint16_t trace_digest(const void *data, size_t len)

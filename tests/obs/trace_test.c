@@ -13,6 +13,7 @@
 #include <osmocom/sipgw/base/token.h>
 #include <osmocom/sipgw/base/wire.h>
 #include <osmocom/sipgw/call/call.h>
+#include <osmocom/sipgw/call/route.h>
 #include <osmocom/sipgw/obs/trace.h>
 
 #include "fake_leg.h"
@@ -61,8 +62,8 @@ static struct call *mo_call(void)
 	mncc(WIRE_RX, 0x80000001, "MNCC_SETUP_IND");
 	call = call_begin(calls, fake_leg_alloc(&gsm, ctx), &parties);
 	EXPECT(call);
-	wire_bind(WIRE_MNCC, 0x80000001, call->id);
-	wire_bind(WIRE_MGCP, 0xabcd, call->id);
+	wire_bind(WIRE_MNCC, 0x80000001, call->id, false);
+	wire_bind(WIRE_MGCP, 0xabcd, call->id, false);
 	text_msg(WIRE_MGCP, WIRE_TX, "CRCX 17 rtpbridge/*@mgw MGCP 1.0\r\nC: 000000000000ABCD\r\n\r\n");
 	pass_ms(3);
 	text_msg(WIRE_MGCP, WIRE_RX, "200 17 OK\r\n\r\n");
@@ -70,7 +71,7 @@ static struct call *mo_call(void)
 	pump();
 	mncc(WIRE_TX, 0x80000001, "MNCC_CALL_PROC_REQ");
 	text_msg(WIRE_SIP, WIRE_TX, INVITE("a@b"));
-	wire_bind(WIRE_SIP, token_hash_str("a@b"), call->id);
+	wire_bind(WIRE_SIP, token_hash_str("a@b"), call->id, true);
 	return call;
 }
 
@@ -113,10 +114,10 @@ static void mt_call(void)
 	text_msg(WIRE_SIP, WIRE_RX, INVITE("c@d"));
 	call = call_begin(calls, fake_leg_alloc(&sip, ctx), &parties);
 	id = call->id;
-	wire_bind(WIRE_SIP, token_hash_str("c@d"), id);
+	wire_bind(WIRE_SIP, token_hash_str("c@d"), id, false);
 	fake_leg_setup(call->legs[LEG_A], "5551000", "1001", "offer");
 	pump();
-	wire_bind(WIRE_MNCC, 7, id);
+	wire_bind(WIRE_MNCC, 7, id, true);
 	mncc(WIRE_TX, 7, "MNCC_SETUP_REQ");
 	mncc(WIRE_RX, 7, "MNCC_SETUP_CNF");
 	leg_post_media(call->legs[LEG_B], LEG_EV_ANSWERED, LEG_MEDIA_ANSWER, "answer");
@@ -130,6 +131,99 @@ static void mt_call(void)
 	pass_ms(9000);
 	EXPECT(trace_draw(trace, id, print_line, NULL) == -ENOENT);
 	EXPECT(trace_failed_get(trace, 0, &failed) && failed.call_id != id);
+}
+
+static void phone_to_phone(void)
+{
+	struct call_parties parties = { .called.digits = "1", .calling.digits = "2" };
+	struct route_rule *phones = route_rule_add(calls, "phones");
+	struct call *call;
+	uint32_t id;
+
+	btw("a phone calls a phone: each has its own columns, while the call is up, too; a response is of the leg that asked");
+	phones->action = ROUTE_TO_GSM;
+	mncc(WIRE_RX, 0x80000002, "MNCC_SETUP_IND");
+	call = call_begin(calls, fake_leg_alloc(&gsm, ctx), &parties);
+	id = call->id;
+	wire_bind(WIRE_MNCC, 0x80000002, id, false);
+	wire_bind(WIRE_MGCP, 0xa, id, false);
+	text_msg(WIRE_MGCP, WIRE_TX, "CRCX 31 rtpbridge/*@mgw MGCP 1.0\r\nC: A\r\n\r\n");
+	fake_leg_setup(call->legs[LEG_A], "1001", "1002", "offer");
+	pump();
+	wire_bind(WIRE_MNCC, 8, id, true);
+	mncc(WIRE_TX, 8, "MNCC_SETUP_REQ");
+	wire_bind(WIRE_MGCP, 0xb, id, true);
+	text_msg(WIRE_MGCP, WIRE_TX, "CRCX 32 rtpbridge/*@mgw MGCP 1.0\r\nC: B\r\n\r\n");
+	text_msg(WIRE_MGCP, WIRE_RX, "403 32 Endpoint not available\r\n\r\n");
+	text_msg(WIRE_MGCP, WIRE_RX, "200 31 OK\r\n\r\n");
+	text_msg(WIRE_MGCP, WIRE_TX, "CRCX 32 rtpbridge/*@mgw MGCP 1.0\r\nC: B\r\n\r\n");
+	text_msg(WIRE_MGCP, WIRE_RX, "403 32 Endpoint not available\r\n\r\n");
+	mncc(WIRE_RX, 8, "MNCC_ALERT_IND");
+	EXPECT(trace_draw(trace, id, print_line, NULL) == 0);
+	mncc(WIRE_TX, 8, "MNCC_REL_REQ");
+	fake_leg_released(call->legs[LEG_B], 17);
+	pump();
+	EXPECT(trace_draw(trace, id, print_line, NULL) == 0);
+	route_rule_free(phones);
+	pass_ms(9000);
+}
+
+static void callref_again(void)
+{
+	struct call *first, *second;
+	uint32_t id;
+
+	btw("the MSC uses a callref again two seconds after its call: not in the old call's ladder");
+	first = mo_call();
+	id = first->id;
+	fake_leg_released(first->legs[LEG_B], 17);
+	pump();
+	mncc(WIRE_TX, 0x80000001, "MNCC_REJ_REQ");
+	pass_ms(2000);
+	second = mo_call();
+	text_msg(WIRE_SIP, WIRE_RX, RESPONSE("180 Ringing", "a@b"));
+	EXPECT(trace_draw(trace, id, print_line, NULL) == 0);
+	EXPECT(trace_draw(trace, second->id, print_line, NULL) == 0);
+	fake_leg_released(second->legs[LEG_B], 17);
+	pump();
+	pass_ms(9000);
+}
+
+static void call_id_again(void)
+{
+	struct call_parties parties = { .called.digits = "1", .calling.digits = "2" };
+	struct call *call;
+	uint32_t id;
+
+	btw("a PBX uses a Call-ID again: the same, but not the INVITE once more nor one that is of the old dialog");
+	text_msg(WIRE_SIP, WIRE_RX, INVITE("e@f"));
+	call = call_begin(calls, fake_leg_alloc(&sip, ctx), &parties);
+	id = call->id;
+	wire_bind(WIRE_SIP, token_hash_str("e@f"), id, false);
+	fake_leg_released(call->legs[LEG_A], 16);
+	pump();
+	pass_ms(1000);
+	text_msg(WIRE_SIP, WIRE_RX, INVITE("e@f"));
+	text_msg(WIRE_SIP, WIRE_RX, "INVITE sip:1@h SIP/2.0\r\nVia: y\r\nCall-ID: e@f\r\nTo: <sip:1@h>\r\n\r\n");
+	text_msg(WIRE_SIP, WIRE_RX, "INVITE sip:1@h SIP/2.0\r\nVia: y\r\nCall-ID: e@f\r\nt: <sip:1@h>;tag=1\r\n\r\n");
+	EXPECT(trace_draw(trace, id, print_line, NULL) == 0);
+	pass_ms(9000);
+}
+
+static void rude_words(void)
+{
+	uint32_t id;
+	struct call *call;
+
+	btw("what a peer writes cannot move the cursor of a terminal");
+	call = mo_call();
+	id = call->id;
+	text_msg(WIRE_SIP, WIRE_RX, "\x1b[2J\x07M\xc3\xa4\x7f sip:1@h SIP/2.0\r\nCall-ID: a@b\r\n\r\n");
+	text_msg(WIRE_SIP, WIRE_RX, "SIP/2.0 4\x1b[ x\r\nCall-ID: a@b\r\nCSeq: 1 IN\tV\x08TE\r\n\r\n");
+	EXPECT(trace_draw(trace, id, print_line, NULL) == 0);
+	fake_leg_released(call->legs[LEG_A], 16);
+	pump();
+	pass_ms(9000);
 }
 
 static void bounds(void)
@@ -221,6 +315,10 @@ int main(void)
 
 	busy_call();
 	mt_call();
+	phone_to_phone();
+	callref_again();
+	call_id_again();
+	rude_words();
 	bounds();
 	off();
 

@@ -9,6 +9,8 @@ import os
 import re
 import socket
 import struct
+import subprocess
+import sys
 
 import sipp
 from common import expect_totals, finish, mt_call, test, totals
@@ -197,29 +199,71 @@ def hep_chunks(packet):
 	return chunks
 
 
+def ip_packet(c):
+	"""The message as it was on the wire, by what its chunks say: an IP packet with UDP or a piece of TCP."""
+	src, dst, payload = c[3], c[4], c[15]
+	ports = c[7] + c[8]
+	udp = ports + struct.pack("!HH", 8 + len(payload), 0) + payload
+	return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0) + src + dst + udp
+
+
+def dissected(b, packets):
+	"""What tshark says of each: (method or status, Call-ID, MGCP verb or code, is it malformed)."""
+	with open(b.path("hep.pcap"), "wb") as f:
+		f.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
+		for c in packets:
+			data = ip_packet(c)
+			f.write(c[9][::-1] + c[10][::-1] if sys.byteorder == "little" else c[9] + c[10])
+			f.write(struct.pack("=II", len(data), len(data)) + data)
+	fields = ("sip.Method", "sip.Status-Code", "sip.Call-ID", "mgcp.req.verb", "mgcp.rsp.rspcode", "_ws.malformed")
+	out = subprocess.run(["tshark", "-n", "-r", b.path("hep.pcap"), "-T", "fields", "-E", "separator=;"] + [x for f in fields for x in ("-e", f)],
+			     capture_output=True, text=True, env=dict(os.environ, HOME=b.dir), check=True).stdout
+	return [line.split(";") for line in out.splitlines()]
+
+
+def hep_received(collector):
+	packets = []
+	while True:
+		try:
+			packets.append(hep_chunks(collector.recv(65536)))
+		except BlockingIOError:
+			return packets
+
+
 @test
 def hep(b):
-	"""A collector gets each SIP and MGCP message with addresses and time; those of one call have the same correlation id."""
+	"""A collector gets each SIP and MGCP message, as tshark reads them, with addresses and time; all of one call, either way, have one correlation id."""
 	with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
 		collector.bind(("127.0.0.190", 9060))
 		collector.setblocking(False)
 		b.mgw()
-		b.sipp("pbx", sipp.ANSWERS)
-		b.gateway(extra="trace\n hep 127.0.0.190\n hep-agent-id 77\n")
+		pbx = b.sipp("pbx", sipp.ANSWERS)
+		b.gateway(extra="trace\n hep 127.0.0.190\n hep-agent-id 77\n hep-auth-key sesame\n")
 		expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1)), answered=1)
+		b.wait_no_calls()
+		pbx.end()
+		wait_for(lambda: b.mgw_endpoints_in_use() == 0, "the endpoint is deleted")
+		mo = hep_received(collector)
+		expect_totals(mt_call(b, sipp.CALLS, "answer"), answered=1)
 		finish(b)
-		packets = []
-		while True:
-			try:
-				packets.append(hep_chunks(collector.recv(65536)))
-			except BlockingIOError:
-				break
+		mt = hep_received(collector)
 	ours = socket.inet_aton(GW_IP)
-	sip = [c for c in packets if c[11] == b"\1"]
-	expect(any(c[15].startswith(b"INVITE ") and c[3] == ours and c[7] == b"\x13\xc4" for c in sip), "no INVITE from us")
-	expect(any(c[15].startswith(b"SIP/2.0 200") and c[4] == ours for c in sip), "no 200 to us")
-	expect(any(c[15].startswith(b"CRCX") for c in packets if c[11] == b"\6"), "no CRCX")
-	expect(all(c[12] == struct.pack("!I", 77) for c in packets), "agent id")
-	ids = {c[17] for c in packets if c[15][:4] in (b"CRCX", b"BYE ", b"ACK ", b"DLCX") and 17 in c}
-	expect(len(ids) == 1, "correlation ids: %s" % ids)
-	return "%d messages" % len(packets)
+	for packets in (mo, mt):
+		expect(all(c[12] == struct.pack("!I", 77) and c[14] == b"sesame" for c in packets), "agent id, key")
+		expect(all(c[1] == b"\2" and c[2] == b"\x11" and ours in (c[3], c[4]) or c[11] == b"\6" for c in packets), "family, protocol, addresses")
+		rows = dissected(b, packets)
+		expect(len(rows) == len(packets) and not any(row[5] for row in rows), "malformed: %s" % rows)
+		sip = [(row[0] or row[1], c) for row, c in zip(rows, packets) if row[2]]
+		mgcp = [(row[3] or row[4], c) for row, c in zip(rows, packets) if row[3] or row[4]]
+		expect(len(sip) + len(mgcp) == len(packets), rows)
+		expect({"INVITE", "200", "ACK", "BYE"} <= {x for x, _ in sip} and {"CRCX", "MDCX", "DLCX", "200", "250"} <= {x for x, _ in mgcp}, rows)
+		invite = next(c for x, c in sip if x == "INVITE")
+		expect(invite[3 if packets is mo else 4] == ours and invite[7 if packets is mo else 8] == b"\x13\xc4", "addresses of the INVITE")
+		expect(all(17 in c for _, c in sip), "without a correlation id: %s" % [x for x, c in sip if 17 not in c])
+		ids = {c[17] for x, c in sip + mgcp if 17 in c}
+		expect(len(ids) == 1, "correlation ids: %s" % ids)
+		own = [x for x, c in mgcp if 17 in c]  # the gateway's probe and its keep-alives are nobody's
+		asked = [x for x in own if x.isalpha()]
+		expect(asked.count("CRCX") == 2 and "MDCX" in asked and "DLCX" in asked and len(own) == 2 * len(asked), "MGCP of the call: %s" % own)
+	expect({c[17] for c in mo if 17 in c} != {c[17] for c in mt if 17 in c}, "both calls have the same correlation id")
+	return "%d messages" % len(mo + mt)

@@ -3,11 +3,14 @@
 SPDX-License-Identifier: AGPL-3.0-or-later
 Copyright (C) 2026 the osmo-sipgw authors
 """
+import os
 import re
+import subprocess
+import xml.etree.ElementTree
 
 import sipp
 from common import GW, expect_totals, finish, mt_call, open_error, test, totals
-from harness import PEER_IP, expect, wait_for
+from harness import PEER_IP, SRC, expect, wait_for
 
 SECOND_IP, THIRD_IP = "127.0.0.121", "127.0.0.122"
 PEERS = """sip-peer second
@@ -237,12 +240,33 @@ timer sip X25 1000
 	finish(b, mgw=False)
 
 
+def check_two_gsm_legs(b, ladder):
+	"""Each leg has columns of its own, its media gateway's messages too; the picture made of it is one."""
+	with open(b.path("ladder.txt"), "w") as f:
+		f.write(ladder + "\n")
+	left, right = [], []
+	for line in ladder.splitlines()[1:]:
+		left.append(line[9:24])
+		right.append(line[57:72])
+	for side, words in ((left, ("SETUP_IND--->", "<--ALERT_REQ", "<--SETUP_RSP")), (right, ("SETUP_REQ--->", "<--ALERT_IND", "<--SETUP_CNF"))):
+		for word in words:
+			expect(any(word in x for x in side), "no '%s' in its column:\n%s" % (word, ladder))
+	expect([("MGW" in "".join(left)), "MGW" in "".join(right)] in ([True, True], [False, False]), ladder)
+	expect(ladder.splitlines()[0].split() == "ms MSC GSM leg A call GSM leg B MSC".split(), ladder)
+	svg = subprocess.run([os.path.join(SRC, "contrib", "ladder-to-svg.py"), b.path("ladder.txt")], capture_output=True, text=True, check=True).stdout
+	words = [e.text for e in xml.etree.ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+	expect("GSM leg B" in words and words.count("MSC") == 2 and "SETUP_REQ" in words and "ALERT_IND" in words, words)
+
+
 def phone_to_phone(b, media, mgw):
 	if mgw:
 		b.mgw()
 	b.gateway(extra="route phones\n match from gsm\n match called prefix 10\n target gsm %s\n" % media)
 	player = b.msc("--mo", 2, "--rate", 5, "--mt", 2, "--mt-behaviour", "answer", "--called", "1002", "--hold", 3, "--rtp")
+	wait_for(lambda: "-CONNECTED-" in b.vty("show call 1 ladder"), "call 1 is connected")
+	ladder = b.vty("show call 1 ladder")
 	t = totals(b, player)
+	check_two_gsm_legs(b, ladder)
 	expect_totals(t, mo_answered=2, mt_answered=2)
 	expect(t["rtp_tx"] >= 4 * 100 and t["rtp_rx"] >= 0.9 * t["rtp_tx"], "frames: %s" % t)
 	expect(t["rtp_bad"] <= 2 * 4, "bad frames: %s" % t)

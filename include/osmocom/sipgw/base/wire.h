@@ -43,13 +43,13 @@ static inline void wire_trace(const struct wire_msg *msg)
 }
 
 /*! Which call an identifier on a wire belongs to: told by the legs as soon as they know, for whoever records. \a key is for SIP token_hash_str() of the
- * Call-ID, for MNCC the callref, for MGCP the number that "C:" has in hex. */
-extern void (*wire_bind_hook)(enum wire_proto proto, uint64_t key, uint32_t call_id);
+ * Call-ID, for MNCC the callref, for MGCP the number that "C:" has in hex. \a side_b: it is the one's that was called. */
+extern void (*wire_bind_hook)(enum wire_proto proto, uint64_t key, uint32_t call_id, bool side_b);
 
-static inline void wire_bind(enum wire_proto proto, uint64_t key, uint32_t call_id)
+static inline void wire_bind(enum wire_proto proto, uint64_t key, uint32_t call_id, bool side_b)
 {
 	if (wire_bind_hook)
-		wire_bind_hook(proto, key, call_id);
+		wire_bind_hook(proto, key, call_id, side_b);
 }
 
 /*! What the media gateway has counted at one connection; it is told when the connection is deleted, which may be after the end of the call. */

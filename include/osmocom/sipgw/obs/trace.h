@@ -30,10 +30,12 @@ struct trace *trace_alloc(void *ctx, struct calls *calls);
 struct trace_cfg *trace_cfg(struct trace *trace);
 void trace_apply(struct trace *trace);
 
-/*! Somebody who gets every message on every wire. \a call_id is 0 if it belongs to no call, or is not known to yet. */
+/*! Somebody who gets every message on every wire. \a call_id is 0 if it belongs to no call, or is not known to yet: the first message of a call is seen
+ * before its call claims \a key (0: it has none), in the same turn of the loop. */
 struct trace_tap {
 	struct llist_head entry;
-	void (*seen)(void *data, const struct wire_msg *msg, uint32_t call_id);
+	void (*seen)(void *data, const struct wire_msg *msg, uint64_t key, uint32_t call_id);
+	void (*claimed)(void *data, enum wire_proto proto, uint64_t key, uint32_t call_id);
 	void *data;
 };
 

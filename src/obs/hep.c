@@ -1,8 +1,8 @@
 /* Export by HEPv3: each message as a datagram of chunks {vendor, type, length, value}.
  *
  * Sent as it happens, without repetition; what does not get through is counted. Messages of a call have its number as
- * correlation id, so that a collector can show its SIP and MGCP together. An INVITE whose call is not known yet is held
- * back until the call claims it, or until the end of the turn. */
+ * correlation id, so that a collector can show its SIP and MGCP together. An INVITE whose call is not known yet, and
+ * what else there is with its Call-ID, are held back until the call claims them, or until the end of the turn. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -53,6 +53,13 @@ enum {
 	HEP_CORRELATION = 17,
 };
 
+struct held {
+	struct llist_head entry;
+	uint64_t key; /* of its Call-ID */
+	size_t len;
+	uint8_t packet[];
+};
+
 struct hep {
 	struct hep_cfg cfg;
 	struct trace *trace;
@@ -60,8 +67,8 @@ struct hep {
 	int fd; /* -1: off */
 	char instance[17];
 	struct log_limit limit;
-	uint64_t held_key; /* of the Call-ID of what waits in packet[] for its call; 0: nothing does */
-	struct turn_task turn;
+	struct llist_head held; /* of struct held: what waits for its call */
+	struct turn_task turn;	/* the end of that */
 	struct rate_ctr_group *ctrs;
 };
 
@@ -153,34 +160,58 @@ static void put_correlation(const struct hep *hep, uint32_t call_id)
 	put_chunk(HEP_CORRELATION, id, snprintf(id, sizeof(id), "%s-%" PRIu32, hep->instance, call_id));
 }
 
-static void let_go(struct hep *hep)
+static void let_go(struct hep *hep, struct held *held, uint32_t call_id)
 {
-	if (!hep->held_key)
-		return;
-	hep->held_key = 0;
-	turn_cancel(&hep->turn);
+	memcpy(packet, held->packet, held->len);
+	packet_len = held->len;
+	if (call_id)
+		put_correlation(hep, call_id);
 	send_packet(hep);
+	llist_del(&held->entry);
+	talloc_free(held);
 }
 
-static void at_end_of_turn(void *data)
+static void let_all_go(void *data)
 {
-	let_go(data);
-}
+	struct hep *hep = data;
+	struct held *held, *next;
 
-static void hold(struct hep *hep, uint64_t key)
-{
-	hep->held_key = key;
-	turn_later(&hep->turn);
+	llist_for_each_entry_safe (held, next, &hep->held, entry)
+		let_go(hep, held, 0);
 }
 
 static void claimed(void *data, enum wire_proto proto, uint64_t key, uint32_t call_id)
 {
 	struct hep *hep = data;
+	struct held *held, *next;
 
-	if (!hep->held_key || proto != WIRE_SIP || key != hep->held_key)
-		return;
-	put_correlation(hep, call_id);
-	let_go(hep);
+	llist_for_each_entry_safe (held, next, &hep->held, entry) {
+		if (proto == WIRE_SIP && held->key == key)
+			let_go(hep, held, call_id);
+	}
+}
+
+static bool is_held(const struct hep *hep, uint64_t key)
+{
+	const struct held *held;
+
+	llist_for_each_entry (held, &hep->held, entry) {
+		if (held->key == key)
+			return true;
+	}
+	return false;
+}
+
+static void hold_packet(struct hep *hep, uint64_t key)
+{
+	struct held *held = talloc_size(hep, sizeof(*held) + packet_len);
+
+	OSMO_ASSERT(held);
+	held->key = key;
+	held->len = packet_len;
+	memcpy(held->packet, packet, packet_len);
+	llist_add_tail(&held->entry, &hep->held);
+	turn_later(&hep->turn);
 }
 
 static void put_message(const struct hep *hep, const struct wire_msg *msg)
@@ -203,7 +234,7 @@ static void put_message(const struct hep *hep, const struct wire_msg *msg)
 
 static bool is_invite(const struct wire_msg *msg)
 {
-	return msg->proto == WIRE_SIP && msg->len > 7 && memcmp(msg->data, "INVITE ", 7) == 0;
+	return msg->len > 7 && memcmp(msg->data, "INVITE ", 7) == 0;
 }
 
 static void seen(void *data, const struct wire_msg *msg, uint64_t key, uint32_t call_id)
@@ -212,12 +243,11 @@ static void seen(void *data, const struct wire_msg *msg, uint64_t key, uint32_t 
 
 	if (msg->proto == WIRE_MNCC || !msg->local || !msg->remote)
 		return;
-	let_go(hep);
 	put_message(hep, msg);
 	if (call_id)
 		put_correlation(hep, call_id);
-	if (!call_id && key && is_invite(msg))
-		hold(hep, key);
+	if (!call_id && key && msg->proto == WIRE_SIP && (is_invite(msg) || is_held(hep, key)))
+		hold_packet(hep, key);
 	else
 		send_packet(hep);
 }
@@ -226,7 +256,8 @@ static void stop(struct hep *hep)
 {
 	if (hep->fd < 0)
 		return;
-	let_go(hep);
+	turn_cancel(&hep->turn);
+	let_all_go(hep);
 	trace_tap_del(hep->trace, &hep->tap);
 	close(hep->fd);
 	hep->fd = -1;
@@ -264,11 +295,12 @@ struct hep *hep_alloc(void *ctx, struct trace *trace)
 		.cfg = { .port = HEP_DEFAULT_PORT, .agent_id = 1 },
 		.trace = trace,
 		.tap = { .seen = seen, .claimed = claimed, .data = hep },
-		.turn = { .phase = TURN_SEND, .run = at_end_of_turn, .data = hep },
+		.turn = { .phase = TURN_SEND, .run = let_all_go, .data = hep },
 		.fd = -1,
 		.ctrs = rate_ctr_group_alloc(hep, &ctr_group_desc, 0),
 	};
 	OSMO_ASSERT(hep->ctrs);
+	INIT_LLIST_HEAD(&hep->held);
 	snprintf(hep->instance, sizeof(hep->instance), "%016" PRIx64, token_u64());
 	talloc_set_destructor(hep, hep_destructor);
 	return hep;

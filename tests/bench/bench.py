@@ -14,7 +14,7 @@ What the columns say:
 Each call of the load lasts a second. osmo-mgw takes four sockets per call and is at its limit above some 100 calls/s: anchored calls come
 slower, and what the limit of open files does not allow is skipped.
 
-usage: SIPGW_BUILD=build tests/bench/bench.py [--seconds 6] [--case MEDIA:CALLS_PER_S:OPEN ...]
+usage: SIPGW_BUILD=build tests/bench/bench.py [--seconds 6] [--no-ladder] [--case MEDIA:CALLS_PER_S:OPEN ...]
 
 SPDX-License-Identifier: AGPL-3.0-or-later
 Copyright (C) 2026 the osmo-sipgw authors
@@ -62,13 +62,13 @@ def why_not(media, rate, n_open):
 	return None
 
 
-def run(root, media, rate, n_open, seconds):
+def run(root, media, rate, n_open, seconds, ladder):
 	"""Open so many calls, which stay; then load for so many seconds, and what it cost."""
 	bench = Bench("%s-%d-%d" % (media, rate, n_open), root)
 	try:
 		if media == "anchored":
 			bench.mgw(endpoints=endpoints_for(rate, n_open))
-		gw = bench.gateway(media=media, log_level="notice")
+		gw = bench.gateway(media=media, log_level="notice", extra="" if ladder else "trace\n no ladder\n")
 		bench.sipp("answer", sipp.ANSWERS[:-1], "-l", "60000", echo=False)
 		bench.msc("--mo", WARM_UP, "--rate", 50, "--hold", 0.2, "--quiet", name="warm-up").wait(60)
 		time.sleep(1)
@@ -96,6 +96,7 @@ def run(root, media, rate, n_open, seconds):
 def main():
 	p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 	p.add_argument("--seconds", type=int, default=6, help="of load")
+	p.add_argument("--ladder", action=argparse.BooleanOptionalAction, default=True, help="calls keep their ladders")
 	p.add_argument("--case", nargs="*", default=CASES, metavar="MEDIA:CALLS_PER_S:OPEN")
 	args = p.parse_args()
 	root = tempfile.mkdtemp(prefix="sipgw-bench-")
@@ -109,7 +110,7 @@ def main():
 		if reason:
 			print("skipped: " + reason)
 			continue
-		r = run(root, media, rate, n_open, args.seconds)
+		r = run(root, media, rate, n_open, args.seconds, args.ladder)
 		print("%8.0f %9d %7d %12.1f %13.2f  %s" % (r["reached"], r["answered"], r["failed"], r["us"], r["kb"], r["setup"]), flush=True)
 	shutil.rmtree(root, ignore_errors=True)
 

@@ -113,7 +113,7 @@ static void show_part(struct vty *vty, const struct sip_peer *peer)
 		get_value_string(sip_use_names, cfg->session_timer));
 	if (cfg->session_timer != SIP_USE_OFF)
 		vty_out(vty, ", %u s", cfg->session_expires_s);
-	vty_out(vty, "; transfers: declined%s", VTY_NEWLINE);
+	vty_out(vty, "; transfers: %s%s", cfg->refer ? "allowed" : "declined", VTY_NEWLINE);
 }
 
 static void init_part(void)

@@ -1,22 +1,18 @@
 /* A request of ours, over as many transactions as it takes.
  *
- * A further try is made from the bytes of the last one: they are our own writing, cutting them into lines is enough.
+ * A further try is made from the bytes of the last one: they are our own writing (sip_rewrite.c).
  * What ends a chain of tries: the bound on them all (MAX_TRIES), for challenges sip_auth.c before that. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
-#define _GNU_SOURCE /* memmem() */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <strings.h>
 
 #include <osmocom/core/talloc.h>
 
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/timers.h>
-#include <osmocom/sipgw/sip/sip_head.h>
-#include <osmocom/sipgw/sip/sip_str.h>
+#include <osmocom/sipgw/sip/sip_rewrite.h>
 
 #include "sip_auth.h"
 #include "sip_request.h"
@@ -70,179 +66,9 @@ static struct sip_auth *auth_of(const struct sip_request *req)
 
 /* ---- writing it anew ---- */
 
-/* A message of our own into lines, and its first line into method and URI: the guard does that for messages of others
- */
-static void cut_lines(struct sip_scan *scan, const char *data, size_t len)
-{
-	const char *sp, *end;
-
-	sip_scan_head(scan, data, len);
-	end = scan->first.s + scan->first.len;
-	sp = memchr(scan->first.s, ' ', scan->first.len);
-	if (!sp)
-		return;
-	scan->method = (struct sip_str){ scan->first.s, sp - scan->first.s };
-	scan->uri = (struct sip_str){ sp + 1, 0 };
-	sp = memchr(sp + 1, ' ', end - sp - 1);
-	if (sp)
-		scan->uri.len = sp - scan->uri.s;
-}
-
-/*! What the next try is made of. */
-struct anew {
-	const char *data;
-	size_t len;
-	const struct sip_retry *how;
-	const char *credentials; /*!< lines, "" if none */
-	bool drop_credentials;	 /*!< those that are in it are old */
-	uint32_t cseq;
-};
-
-static bool name_is(const struct sip_line *line, const char *name)
-{
-	return line->name_len == strlen(name) && strncasecmp(line->name, name, line->name_len) == 0;
-}
-
-static bool is_credentials(const struct sip_line *line)
-{
-	return name_is(line, "Authorization") || name_is(line, "Proxy-Authorization");
-}
-
-/* Is there a line of that name among \a lines? */
-static bool is_replaced(const char *lines, const struct sip_line *line)
-{
-	const char *p;
-
-	for (p = lines; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
-		if (strncasecmp(p, line->name, line->name_len) == 0 && p[line->name_len] == ':')
-			return true;
-	}
-	return false;
-}
-
-static void write_line(struct sip_writer *w, const struct sip_line *line)
-{
-	sip_write_bytes(w, line->name, line->name_len);
-	sip_write_bytes(w, ": ", 2);
-	sip_write_bytes(w, line->value, line->value_len);
-	sip_write_bytes(w, "\r\n", 2);
-}
-
-/* Lines with a value; the others have done their work by removing. */
-static void write_lines(struct sip_writer *w, const char *lines)
-{
-	const char *end, *value;
-
-	for (; lines && (end = strstr(lines, "\r\n")); lines = end + 2) {
-		value = memchr(lines, ':', end - lines);
-		while (value && ++value < end && *value == ' ')
-			;
-		if (value && value < end)
-			sip_write_bytes(w, lines, end + 2 - lines);
-	}
-}
-
-/* host:port of the Via that we wrote */
-static struct sip_str sent_by(const struct sip_scan *scan)
-{
-	struct sip_str via = sip_line_str(sip_scan_find(scan, SIP_HDR_VIA)), host = {};
-	const char *sp = via.s ? memchr(via.s, ' ', via.len) : NULL;
-	const char *semi = sp ? memchr(sp, ';', via.s + via.len - sp) : NULL;
-
-	if (semi)
-		host = (struct sip_str){ sp + 1, semi - sp - 1 };
-	return host;
-}
-
-/* Contact names our address, which another way may have changed, and the transport. */
-static void write_contact(struct sip_tx *tx, const struct sip_line *line, struct sip_str old)
-{
-	static const char param[] = ";transport=";
-	const char *end = line->value + line->value_len;
-	const char *at = old.len ? memmem(line->value, line->value_len, old.s, old.len) : NULL;
-	const char *rest, *tp;
-
-	if (!at) {
-		write_line(&tx->w, line);
-		return;
-	}
-	rest = at + old.len;
-	sip_write_bytes(&tx->w, "Contact: ", 9);
-	sip_write_bytes(&tx->w, line->value, at - line->value);
-	sip_write_bytes(&tx->w, tx->local, strlen(tx->local));
-	if (tx->to.tp->ops->id != SIP_TP_UDP) {
-		sip_write_bytes(&tx->w, param, strlen(param));
-		sip_write_bytes(&tx->w, tx->to.tp->ops->param, strlen(tx->to.tp->ops->param));
-	}
-	tp = memmem(rest, end - rest, param, strlen(param));
-	if (tp) {
-		sip_write_bytes(&tx->w, rest, tp - rest);
-		for (rest = tp + 1; rest < end && *rest != ';' && *rest != '>'; rest++)
-			;
-	}
-	sip_write_bytes(&tx->w, rest, end - rest);
-	sip_write_bytes(&tx->w, "\r\n", 2);
-}
-
-static void write_head_line(struct sip_tx *tx, const struct sip_line *line, const struct anew *anew,
-			    struct sip_str old_sent_by, const char *method)
-{
-	if (anew->drop_credentials && is_credentials(line))
-		return;
-	if (is_replaced(anew->how->lines, line))
-		return;
-	switch (line->hdr) {
-	case SIP_HDR_VIA:
-		sip_tx_via(tx);
-		break;
-	case SIP_HDR_CSEQ:
-		sip_write_header(&tx->w, "CSeq", "%u %s", anew->cseq, method);
-		break;
-	case SIP_HDR_CONTACT:
-		if (anew->how->to) {
-			write_contact(tx, line, old_sent_by);
-			break;
-		}
-		/* fall through */
-	default:
-		write_line(&tx->w, line);
-		break;
-	}
-}
-
-/* The whole message again. \a tx has been begun. Length or -EMSGSIZE. */
-static int write_anew(struct sip_tx *tx, const struct sip_scan *scan, const struct anew *anew)
-{
-	struct sip_str old_sent_by = sent_by(scan);
-	char method[32], uri[2048];
-	unsigned int i;
-
-	snprintf(method, sizeof(method), "%.*s", (int)scan->method.len, scan->method.s);
-	if (anew->how->uri)
-		snprintf(uri, sizeof(uri), "%s", anew->how->uri);
-	else if (snprintf(uri, sizeof(uri), "%.*s", (int)scan->uri.len, scan->uri.s) >= (int)sizeof(uri))
-		return -EMSGSIZE;
-	sip_branch_make(tx->branch);
-	sip_write_request_line(&tx->w, method, uri);
-	for (i = 0; i < scan->n_lines; i++)
-		write_head_line(tx, &scan->line[i], anew, old_sent_by, method);
-	write_lines(&tx->w, anew->how->lines);
-	sip_write_bytes(&tx->w, anew->credentials, strlen(anew->credentials));
-	sip_write_bytes(&tx->w, "\r\n", 2);
-	sip_write_bytes(&tx->w, anew->data + scan->head_len, anew->len - scan->head_len);
-	return tx->w.overflow ? -EMSGSIZE : (int)tx->w.len;
-}
-
-static uint32_t cseq_of(const struct sip_scan *scan)
-{
-	const struct sip_line *line = sip_scan_find(scan, SIP_HDR_CSEQ);
-
-	return line ? strtoul(line->value, NULL, 10) : 0;
-}
-
 static uint32_t next_cseq(struct sip_request *req, const struct sip_scan *scan, bool keep)
 {
-	uint32_t old = cseq_of(scan);
+	uint32_t old = sip_rewrite_cseq(scan);
 
 	if (keep)
 		return old;
@@ -298,7 +124,7 @@ static const char *bytes_of(const struct sip_request *req, size_t *len)
 
 static int again(struct sip_request *req, const struct sip_retry *how)
 {
-	struct anew anew = { .how = how, .drop_credentials = true };
+	struct sip_rewrite anew = { .uri = how->uri, .lines = how->lines, .readdress = how->to };
 	static char credentials[8192];
 	struct sip_flow to;
 	struct sip_scan scan;
@@ -313,12 +139,12 @@ static int again(struct sip_request *req, const struct sip_retry *how)
 	if (!anew.data || !req->ua || !req->ua->trxs)
 		return -EINVAL;
 	to = how->to ? *how->to : *sip_request_flow(req);
-	cut_lines(&scan, anew.data, anew.len);
+	sip_rewrite_scan(&scan, anew.data, anew.len);
 	credentials_for(req, &scan, how->uri, credentials, sizeof(credentials));
 	anew.credentials = credentials;
 	anew.cseq = next_cseq(req, &scan, how->keep_cseq);
 	sip_tx_begin(&tx, &to);
-	len = write_anew(&tx, &scan, &anew);
+	len = sip_rewrite(&tx, &scan, &anew);
 	if (len < 0)
 		return len;
 	len = send_try(req, &tx, len);
@@ -395,8 +221,7 @@ static const struct sip_trx_ops trx_ops = {
 /* Put credentials into the message just written, if there are any to be given before being asked. */
 static int add_credentials(struct sip_request *req, struct sip_tx *tx, int len)
 {
-	static const struct sip_retry nothing_else;
-	struct anew anew = { .data = scratch, .len = len, .how = &nothing_else, .drop_credentials = true };
+	struct sip_rewrite anew = { .data = scratch, .len = len };
 	static char credentials[8192];
 	struct sip_flow to = tx->to;
 	struct sip_scan scan;
@@ -404,14 +229,14 @@ static int add_credentials(struct sip_request *req, struct sip_tx *tx, int len)
 	if (!auth_of(req) || !sip_auth_is_known(auth_of(req)) || len > (int)sizeof(scratch))
 		return len;
 	memcpy(scratch, tx->w.buf, len);
-	cut_lines(&scan, scratch, len);
+	sip_rewrite_scan(&scan, scratch, len);
 	credentials_for(req, &scan, NULL, credentials, sizeof(credentials));
 	if (!credentials[0])
 		return len;
 	anew.credentials = credentials;
-	anew.cseq = cseq_of(&scan);
+	anew.cseq = sip_rewrite_cseq(&scan);
 	sip_tx_begin(tx, &to);
-	return write_anew(tx, &scan, &anew);
+	return sip_rewrite(tx, &scan, &anew);
 }
 
 static enum sip_method method_of(const struct sip_tx *tx, int len)
@@ -505,23 +330,11 @@ const struct sip_flow *sip_request_flow(const struct sip_request *req)
 
 int sip_request_credentials(const struct sip_request *req, char *buf, size_t len)
 {
-	struct sip_writer w;
-	struct sip_scan scan;
 	const char *data;
 	size_t data_len;
-	unsigned int i;
 
 	data = auth_of(req) ? bytes_of(req, &data_len) : NULL;
-	if (!data)
-		return 0;
-	sip_scan_head(&scan, data, data_len);
-	sip_writer_init(&w, buf, len);
-	for (i = 0; i < scan.n_lines; i++) {
-		if (is_credentials(&scan.line[i]))
-			write_line(&w, &scan.line[i]);
-	}
-	sip_write_bytes(&w, "", 1);
-	return w.overflow ? -EMSGSIZE : (int)w.len - 1;
+	return data ? sip_rewrite_credentials(buf, len, data, data_len) : 0;
 }
 
 unsigned int sip_request_tries(const struct sip_request *req)

@@ -84,6 +84,7 @@ struct osmo_tdef sip_tdefs[] = {
 	MS(T_SIP_OPTIONS, 4000, "OPTIONS gets no response: a failure"),
 	INTERVAL(T_SIP_PROBE, 5000, "OPTIONS interval, address of a peer down or in doubt"),
 	INTERVAL(T_SIP_DOWN, 30000, "address down: a call may try again (options-interval 0)"),
+	MS(T_SIP_NAME, 4000, "request in a call waits for DNS: then to where the call came from"),
 	MS(T_SIP_TP_OPEN, 4000, "connection not open, or TLS handshake not done: failed"),
 	MS(T_SIP_TP_HALF, 20000, "half a message, or none on a new connection: closed"),
 	MS(T_SIP_TP_IDLE, 900000, "connection not used: closed"),

@@ -67,6 +67,7 @@ void sip_tx_begin(struct sip_tx *tx, const struct sip_flow *to)
 
 	sip_writer_init(&tx->w, tx_buf, sizeof(tx_buf));
 	tx->to = *to;
+	tx->name = NULL;
 	tx->agent = "User-Agent";
 	if (to->alias && to->alias <= n_aliases) {
 		write_alias(tx->local, sizeof(tx->local), &aliases[to->alias - 1], &to->tp->bound);

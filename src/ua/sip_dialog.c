@@ -1,8 +1,8 @@
 /* Dialogs (RFC 3261 12): who is at the other end, by which way requests get there, and in what order they come.
  *
  * All strings of a dialog are in one chunk, which is written anew when the peer changes its Contact. A route set is
- * kept as the Route header that it becomes, loose or strict (12.2.1.1). Next hops are used when they are IP addresses;
- * a name is met by sending to where the dialog came from. */
+ * kept as the Route header that it becomes, loose or strict (12.2.1.1). A next hop that is a name is looked up when the
+ * first request goes there (sip_name.c); where the dialog came from stands in for it. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -14,6 +14,7 @@
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/token.h>
 
+#include "sip_name.h"
 #include "ua_internal.h"
 
 #define MAX_ROUTES 32
@@ -67,6 +68,14 @@ static int parse_ip(struct osmo_sockaddr *addr, const char *host, uint16_t port)
 	return -EINVAL;
 }
 
+/* Also one that nobody can be at: 0.0.0.0 */
+static bool is_ip(const char *host)
+{
+	struct in6_addr addr;
+
+	return inet_pton(AF_INET, host, &addr) == 1 || inet_pton(AF_INET6, host, &addr) == 1;
+}
+
 static const struct sip_transport_ops *kind_by_param(const char *param)
 {
 	enum sip_transport_id id;
@@ -79,8 +88,9 @@ static const struct sip_transport_ops *kind_by_param(const char *param)
 	return NULL;
 }
 
-/* Where a URI leads, or the origin of the dialog if that cannot be said or reached. */
-static void resolve(struct sip_dialog *dlg, const struct sip_uri *uri)
+/* Where a URI leads, or the origin of the dialog if that cannot be said or reached. \a name, of SIP_NEXT_NAME_LEN: what
+ * is to be looked up, "" if nothing. */
+static void resolve(struct sip_dialog *dlg, const struct sip_uri *uri, char *name)
 {
 	struct sip_transport *origin = dlg->origin.tp;
 	const char *param = strcasecmp(uri->scheme, "sips") == 0 ? "tls" : uri->transport;
@@ -88,12 +98,17 @@ static void resolve(struct sip_dialog *dlg, const struct sip_uri *uri)
 	struct sip_flow to = { .alias = dlg->origin.alias,
 			       .home = dlg->origin.home,
 			       .symmetric = dlg->origin.symmetric };
+	const char *host = uri->maddr[0] ? uri->maddr : uri->host;
 
+	name[0] = '\0';
 	dlg->next = dlg->origin;
-	if (dlg->origin.symmetric)
+	if (dlg->origin.symmetric || !kind)
 		return;
-	if (!kind || parse_ip(&to.remote, uri->maddr[0] ? uri->maddr : uri->host, uri->port ?: kind->default_port) < 0)
+	if (parse_ip(&to.remote, host, uri->port ?: kind->default_port) < 0) {
+		if (!is_ip(host) && sip_name_key(name, host, uri->port, kind->id) < 0)
+			name[0] = '\0';
 		return;
+	}
 	to.tp = sip_transport_sibling(origin, kind->id, &to.remote);
 	if (to.tp)
 		sip_hop_set(&dlg->next, &to);
@@ -137,23 +152,22 @@ static int form(struct sip_dialog *dlg, const struct sip_msg *msg, const char *s
 		const char *default_target)
 {
 	struct route_set set = {};
+	char name[SIP_NEXT_NAME_LEN] = "";
 	int rc = collect_routes(&set, msg, reverse);
 
 	if (rc < 0)
 		return rc;
+	if (set.n)
+		resolve(dlg, &set.first, name);
+	else if (msg->has_contact)
+		resolve(dlg, &msg->contact.uri, name);
+	else
+		dlg->next = dlg->origin;
+	strs[DLG_NAME] = name;
 	strs[DLG_TARGET] = msg->has_contact ? msg->contact.uri.text : default_target;
 	strs[DLG_STRICT] = set.strict ? set.first.text : "";
 	strs[DLG_ROUTES] = set.text;
-	rc = set_strings(dlg, strs);
-	if (rc < 0)
-		return rc;
-	if (set.n)
-		resolve(dlg, &set.first);
-	else if (msg->has_contact)
-		resolve(dlg, &msg->contact.uri);
-	else
-		dlg->next = dlg->origin;
-	return 0;
+	return set_strings(dlg, strs);
 }
 
 /*! What a UAC knows before any response: \a strs has the local parts, the Call-ID, the remote URI and the first target.
@@ -196,6 +210,17 @@ int sip_dialog_from_response(struct sip_dialog *dlg, const struct sip_msg *resp,
 	return form(dlg, resp, strs, true, resp->to.uri.text);
 }
 
+/*! Requests will go there before long: a name can be looked up meanwhile. */
+void sip_dialog_look_ahead(struct sip_ua *ua, const struct sip_dialog *dlg)
+{
+	struct sip_flow to;
+
+	if (!sip_dialog_str(dlg, DLG_NAME)[0])
+		return;
+	sip_hop_flow(&dlg->origin, &to);
+	sip_name_find(ua, sip_dialog_str(dlg, DLG_NAME), &to);
+}
+
 void sip_dialog_clear(struct sip_dialog *dlg)
 {
 	free(dlg->text);
@@ -207,18 +232,19 @@ void sip_dialog_clear(struct sip_dialog *dlg)
 int sip_dialog_refresh(struct sip_dialog *dlg, const struct sip_msg *msg)
 {
 	const char *strs[_NUM_DLG_STRS];
+	char name[SIP_NEXT_NAME_LEN];
 	unsigned int i;
-	int rc;
 
 	if (!msg->has_contact || strcmp(msg->contact.uri.text, sip_dialog_str(dlg, DLG_TARGET)) == 0)
 		return 0;
 	for (i = 0; i < _NUM_DLG_STRS; i++)
 		strs[i] = sip_dialog_str(dlg, i);
 	strs[DLG_TARGET] = msg->contact.uri.text;
-	rc = set_strings(dlg, strs);
-	if (rc == 0 && !sip_dialog_str(dlg, DLG_ROUTES)[0] && !sip_dialog_str(dlg, DLG_STRICT)[0])
-		resolve(dlg, &msg->contact.uri);
-	return rc;
+	if (!strs[DLG_ROUTES][0] && !strs[DLG_STRICT][0]) {
+		resolve(dlg, &msg->contact.uri, name);
+		strs[DLG_NAME] = name;
+	}
+	return set_strings(dlg, strs);
 }
 
 /* A tag that one of both sides left out is excused, the source then has to speak for the message. */
@@ -292,13 +318,16 @@ void sip_dialog_tx_begin(struct sip_tx *tx, const struct sip_dialog *dlg, enum s
 
 	sip_hop_flow(&dlg->next, &to);
 	sip_tx_begin(tx, &to);
+	tx->name = sip_dialog_str(dlg, DLG_NAME);
 	sip_branch_make(tx->branch);
 	write_request(tx, dlg, method, cseq);
 }
 
 /*! ACK a 2xx (13.2.2.4). The branch is made from the dialog, so that each repetition of the 2xx gets the same ACK
- * without keeping it. \a more: further lines, \a sdp: our answer to an offer in the 2xx, or NULL. */
-void sip_dialog_tx_ack(const struct sip_dialog *dlg, uint32_t cseq, const char *more, const char *sdp)
+ * without keeping it. It waits for nothing: if its next hop has still to be looked up, the one to the 2xx's repetition
+ * gets there. \a more: further lines, \a sdp: our answer to an offer in the 2xx, or NULL. */
+void sip_dialog_tx_ack(struct sip_ua *ua, const struct sip_dialog *dlg, uint32_t cseq, const char *more,
+		       const char *sdp)
 {
 	struct sip_flow to;
 	struct sip_tx tx;
@@ -309,6 +338,8 @@ void sip_dialog_tx_ack(const struct sip_dialog *dlg, uint32_t cseq, const char *
 			      strlen(sip_dialog_str(dlg, DLG_REMOTE_TAG)));
 	hash = token_hash_add(hash, &cseq, sizeof(cseq));
 	sip_hop_flow(&dlg->next, &to);
+	if (sip_dialog_str(dlg, DLG_NAME)[0])
+		sip_name_find(ua, sip_dialog_str(dlg, DLG_NAME), &to);
 	sip_tx_begin(&tx, &to);
 	snprintf(tx.branch, sizeof(tx.branch), "z9hG4bK%016llx", (unsigned long long)hash);
 	write_request(&tx, dlg, SIP_ACK, cseq);

@@ -24,6 +24,7 @@ enum sip_dialog_str {
 	DLG_TARGET,	/*!< remote target, without brackets */
 	DLG_STRICT,	/*!< first route if it is a strict router's: becomes the Request-URI (12.2.1.1) */
 	DLG_ROUTES,	/*!< value of the Route header but for the target that strict routing appends */
+	DLG_NAME,	/*!< sip_name_key() of the next hop if it is a name, "" if it is an address */
 	_NUM_DLG_STRS
 };
 
@@ -34,7 +35,7 @@ struct sip_dialog {
 	uint32_t remote_cseq; /*!< of their last request */
 	bool has_remote_cseq;
 	struct sip_hop next;   /*!< where requests go */
-	struct sip_hop origin; /*!< where the dialog came from, or its first request went: used when the next hop is a name */
+	struct sip_hop origin; /*!< where the dialog came from, or its first request went: used while the next hop is a name that is not known */
 };
 
 static inline const char *sip_dialog_str(const struct sip_dialog *dlg, enum sip_dialog_str which)
@@ -45,10 +46,11 @@ static inline const char *sip_dialog_str(const struct sip_dialog *dlg, enum sip_
 int sip_dialog_from_invite(struct sip_dialog *dlg, const char *const strs[_NUM_DLG_STRS], const struct sip_flow *to);
 int sip_dialog_from_request(struct sip_dialog *dlg, const struct sip_msg *req, const struct sip_flow *from, const char *local_tag);
 int sip_dialog_from_response(struct sip_dialog *dlg, const struct sip_msg *resp, const struct sip_flow *origin);
+void sip_dialog_look_ahead(struct sip_ua *ua, const struct sip_dialog *dlg);
 void sip_dialog_clear(struct sip_dialog *dlg); /*!< has to be: what a dialog keeps is its own memory */
 int sip_dialog_refresh(struct sip_dialog *dlg, const struct sip_msg *msg);
 bool sip_dialog_matches(const struct sip_dialog *dlg, const struct sip_msg *msg, const struct osmo_sockaddr *from);
 bool sip_dialog_cseq_ok(struct sip_dialog *dlg, const struct sip_msg *req);
 void sip_dialog_tx_begin(struct sip_tx *tx, const struct sip_dialog *dlg, enum sip_method method, uint32_t cseq);
-void sip_dialog_tx_ack(const struct sip_dialog *dlg, uint32_t cseq, const char *more, const char *sdp);
+void sip_dialog_tx_ack(struct sip_ua *ua, const struct sip_dialog *dlg, uint32_t cseq, const char *more, const char *sdp);
 int sip_dialog_to_str_buf(char *buf, size_t len, const struct sip_dialog *dlg);

@@ -19,6 +19,7 @@
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/token.h>
 
+#include "sip_name.h"
 #include "ua_internal.h"
 #include "sip_reg_internal.h"
 
@@ -68,7 +69,7 @@ const char *sip_door_tls_name(const struct sip_ua *ua, const struct osmo_sockadd
 	const struct sip_peer *peer = sip_peer_by_addr(ua, remote) ?: peer_proven_at(ua, remote);
 
 	if (!peer)
-		return NULL;
+		return sip_name_at(ua, remote);
 	*verify = !peer->cfg.tls_no_verify;
 	return name_of(peer);
 }

@@ -21,6 +21,7 @@
 #include <osmocom/sipgw/ua/sip_credentials.h>
 #include <osmocom/sipgw/ua/sip_reg.h>
 
+#include "sip_name.h"
 #include "ua_internal.h"
 #include "sip_request.h"
 #include "sip_target.h"
@@ -174,16 +175,27 @@ static void on_resolution(void *data, const struct sip_resolution *res)
 		not_resolved(peer, res->why);
 }
 
-static void lookup_start(struct sip_peer *peer)
+struct sip_resolver *sip_ua_resolver(struct sip_ua *ua)
 {
-	struct sip_ua *ua = peer->ua;
-
-	if (peer->lookup || !ua->started)
-		return;
 	if (!ua->resolver)
 		ua->resolver = sip_resolver_alloc(ua, ua->nameserver, ua->nameserver_port);
-	if (ua->resolver)
-		peer->lookup = sip_resolve(ua->resolver, peer->cfg.remote_host, peer->cfg.remote_port,
+	return ua->resolver;
+}
+
+/*! Look-ups of peers have been stopped; those of other names are. */
+void sip_ua_drop_resolver(struct sip_ua *ua)
+{
+	sip_names_drop(ua);
+	sip_resolver_free(ua->resolver);
+	ua->resolver = NULL;
+}
+
+static void lookup_start(struct sip_peer *peer)
+{
+	if (peer->lookup || !peer->ua->started)
+		return;
+	if (sip_ua_resolver(peer->ua))
+		peer->lookup = sip_resolve(peer->ua->resolver, peer->cfg.remote_host, peer->cfg.remote_port,
 					   peer->cfg.transport, on_resolution, peer);
 	if (!peer->lookup)
 		not_resolved(peer, "out of memory");
@@ -351,8 +363,6 @@ void sip_peers_stop(struct sip_ua *ua)
 		for (i = 0; i < peer->n_targets; i++)
 			sip_health_end(peer->targets[i]);
 	}
-	sip_resolver_free(ua->resolver);
-	ua->resolver = NULL;
 }
 
 /*! Where names are looked up from now on. \a addr NULL: as the system says; else an IP address. */
@@ -362,8 +372,7 @@ void sip_ua_set_nameserver(struct sip_ua *ua, const char *addr, uint16_t port)
 
 	llist_for_each_entry (peer, &ua->peers, entry)
 		lookup_stop(peer);
-	sip_resolver_free(ua->resolver);
-	ua->resolver = NULL;
+	sip_ua_drop_resolver(ua);
 	talloc_free(ua->nameserver);
 	ua->nameserver = addr ? talloc_strdup(ua, addr) : NULL;
 	ua->nameserver_port = port;

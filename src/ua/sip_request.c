@@ -15,6 +15,7 @@
 #include <osmocom/sipgw/sip/sip_rewrite.h>
 
 #include "sip_auth.h"
+#include "sip_name.h"
 #include "sip_request.h"
 
 #define MAX_TRIES 16
@@ -22,6 +23,9 @@
 /*! While nothing is on its way. */
 struct held {
 	struct osmo_timer_list timer; /*!< tells of a CANCEL */
+	struct sip_name_wait wait;    /*!< for the next hop's address */
+	char *name;		      /*!< ... which is this one's; NULL: the user has it held */
+	struct sip_request *req;
 	struct sip_hop to;
 	size_t len;
 	char data[];
@@ -43,13 +47,21 @@ struct sip_request {
 
 static char scratch[UINT16_MAX + 1];
 
+static void held_free(struct sip_request *req)
+{
+	if (!req->held)
+		return;
+	osmo_timer_del(&req->held->timer);
+	llist_del(&req->held->wait.entry);
+	TALLOC_FREE(req->held);
+}
+
 static void request_free(struct sip_request *req)
 {
 	if (req->trx)
 		sip_trx_detach(req->trx);
 	req->trx = NULL;
-	if (req->held)
-		osmo_timer_del(&req->held->timer);
+	held_free(req);
 	if (req->ua)
 		llist_del(&req->entry);
 	req->ua = NULL;
@@ -150,10 +162,7 @@ static int again(struct sip_request *req, const struct sip_retry *how)
 	len = send_try(req, &tx, len);
 	if (len < 0)
 		return len;
-	if (req->held) {
-		osmo_timer_del(&req->held->timer);
-		TALLOC_FREE(req->held);
-	}
+	held_free(req);
 	req->going_on = true;
 	if (req->user.ops && req->user.ops->again)
 		req->user.ops->again(req, req->user.data);
@@ -216,6 +225,56 @@ static const struct sip_trx_ops trx_ops = {
 	.failed = trx_failed,
 };
 
+/* ---- holding it ---- */
+
+static int hold(struct sip_request *req, const char *data, size_t len, const struct sip_flow *to)
+{
+	struct held *held = talloc_size(req, sizeof(*held) + len);
+
+	if (!held)
+		return -ENOMEM;
+	talloc_set_name_const(held, "sip_request_held");
+	*held = (struct held){ .req = req, .len = len };
+	INIT_LLIST_HEAD(&held->wait.entry);
+	memcpy(held->data, data, len);
+	sip_hop_set(&held->to, to);
+	req->held = held;
+	return 0;
+}
+
+/* The next hop's address is known now, or will not be. */
+static int go_by_name(struct sip_request *req)
+{
+	struct sip_retry how = { .keep_cseq = true };
+	struct sip_flow to;
+
+	sip_hop_flow(&req->held->to, &to);
+	if (sip_name_find(req->ua, req->held->name, &to) == SIP_NAME_KNOWN)
+		how.to = &to;
+	return again(req, &how);
+}
+
+static void name_looked_up(struct sip_name_wait *wait)
+{
+	struct sip_request *req = container_of(wait, struct held, wait)->req;
+
+	if (!req->cancelled && go_by_name(req) < 0)
+		tell_failed(req, SIP_TRX_TRANSPORT);
+}
+
+/* A request whose next hop is a name is sent when that is known: at once, if another one went there before. */
+static int send_by_name(struct sip_request *req, const struct sip_tx *tx, int len, const char *name)
+{
+	int rc = hold(req, tx->w.buf, len, &tx->to);
+
+	if (rc < 0)
+		return rc;
+	req->held->name = talloc_strdup(req->held, name);
+	req->held->wait.cb = name_looked_up;
+	sip_name_find(req->ua, name, &(struct sip_flow){ .tp = tx->to.tp });
+	return sip_name_wait(req->ua, name, &req->held->wait) ? 0 : go_by_name(req);
+}
+
 /* ---- for the user ---- */
 
 /* Put credentials into the message just written, if there are any to be given before being asked. */
@@ -249,13 +308,15 @@ static enum sip_method method_of(const struct sip_tx *tx, int len)
 struct sip_request *sip_request_send(struct sip_ua *ua, struct sip_tx *tx, int len, const struct sip_request_user *user)
 {
 	struct sip_request *req = len > 0 && ua->trxs ? talloc(ua, struct sip_request) : NULL;
+	const char *name;
 
 	if (!req)
 		return NULL;
 	*req = (struct sip_request){ .ua = ua, .user = *user, .method = method_of(tx, len) };
 	llist_add_tail(&req->entry, &ua->requests);
+	name = tx->name;
 	len = add_credentials(req, tx, len);
-	if (len < 0 || send_try(req, tx, len) < 0) {
+	if (len < 0 || (name && name[0] ? send_by_name(req, tx, len, name) : send_try(req, tx, len)) < 0) {
 		request_free(req);
 		return NULL;
 	}
@@ -277,13 +338,8 @@ int sip_request_hold(struct sip_request *req)
 		return 0;
 	if (!data)
 		return -EINVAL;
-	req->held = talloc_size(req, sizeof(*req->held) + len);
-	if (!req->held)
+	if (hold(req, data, len, sip_trx_flow(req->trx)) < 0)
 		return -ENOMEM;
-	talloc_set_name_const(req->held, "sip_request_held");
-	*req->held = (struct held){ .len = len };
-	memcpy(req->held->data, data, len);
-	sip_hop_set(&req->held->to, sip_trx_flow(req->trx));
 	sip_trx_detach(req->trx);
 	req->trx = NULL;
 	req->going_on = true;

@@ -154,7 +154,7 @@ void sip_session_tx_bye(struct sip_session *s, uint8_t q850)
 int sip_session_tx_ack(struct sip_session *s, uint32_t cseq)
 {
 	s->late_cseq = 0;
-	sip_dialog_tx_ack(&s->dlg, cseq, sip_ack_lines(s), s->late_answer);
+	sip_dialog_tx_ack(s->ua, &s->dlg, cseq, sip_ack_lines(s), s->late_answer);
 	return 0;
 }
 
@@ -223,6 +223,7 @@ static int prepare_dialog(struct sip_session *s, const struct sip_invite *inv, c
 		[DLG_TARGET] = target,
 		[DLG_STRICT] = "",
 		[DLG_ROUTES] = "",
+		[DLG_NAME] = "",
 	};
 	bool anonymous = inv->calling_anonymous || !calling[0];
 	int rc;

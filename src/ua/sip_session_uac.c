@@ -106,6 +106,7 @@ static struct sip_fork *fork_add(struct sip_session *s, const struct sip_msg *re
 		return NULL;
 	}
 	llist_add_tail(&fork->entry, &s->forks);
+	sip_dialog_look_ahead(s->ua, &fork->dlg);
 	return fork;
 }
 
@@ -149,7 +150,7 @@ static void dismiss(struct sip_ua *ua, struct sip_peer *peer, struct sip_dialog 
 	const struct sip_request_user user = { .peer = peer };
 	struct sip_tx tx;
 
-	sip_dialog_tx_ack(dlg, cseq, more, NULL);
+	sip_dialog_tx_ack(ua, dlg, cseq, more, NULL);
 	sip_dialog_tx_begin(&tx, dlg, SIP_BYE, ++dlg->local_cseq);
 	sip_write_header_str(&tx.w, "Reason", DISMISSED);
 	sip_request_send(ua, &tx, sip_tx_end(&tx, NULL, NULL), &user);
@@ -176,7 +177,7 @@ static void rx_late_2xx(struct sip_session *s, const struct sip_msg *resp, const
 	}
 	fork = fork_find(s, resp->to.tag);
 	if (fork && fork->dismissed) {
-		sip_dialog_tx_ack(&fork->dlg, resp->cseq, sip_ack_lines(s), NULL);
+		sip_dialog_tx_ack(s->ua, &fork->dlg, resp->cseq, sip_ack_lines(s), NULL);
 		return;
 	}
 	LOG_SESSION(s, LOGL_INFO, "another phone answered, too: BYE to <%s>\n", resp->to.uri.text);

@@ -76,6 +76,7 @@ struct sip_ua *sip_ua_alloc(void *ctx, const struct sip_ua_ops *ops)
 	INIT_LLIST_HEAD(&ua->peers);
 	INIT_LLIST_HEAD(&ua->sessions);
 	INIT_LLIST_HEAD(&ua->requests);
+	INIT_LLIST_HEAD(&ua->names);
 	hash_init(ua->by_call_id);
 	hash_init(ua->by_addr);
 	ua->ctrs = rate_ctr_group_alloc(ua, &ua_ctrg_desc, next_idx++);
@@ -313,15 +314,17 @@ void sip_ua_stop(struct sip_ua *ua)
 
 	if (!ua->started)
 		return;
+	ua->stopping = true;
 	sip_peers_stop(ua);
 	drop_sessions(ua);
 	sip_regs_drop(ua);
 	sip_request_drop_all(ua);
+	sip_ua_drop_resolver(ua);
 	sip_trxs_free_all(ua->trxs);
 	sip_transports_free(ua->tps);
 	ua->trxs = NULL;
 	ua->tps = NULL;
-	ua->started = false;
+	ua->started = ua->stopping = false;
 	llist_for_each_entry (bind, &ua->binds, entry)
 		bind->open = false;
 }

@@ -45,19 +45,24 @@ struct sip_ua {
 	struct sip_resolver *resolver; /*!< NULL: not needed so far */
 	char *nameserver; /*!< NULL: the system's */
 	uint16_t nameserver_port;
+	struct llist_head names; /*!< sip_name.c */
 	unsigned int n_sessions;
 	unsigned int max_sessions;
 	bool refuse_unknown; /*!< 403 to requests from unknown sources; else no answer at all */
-	bool started;
+	bool started, stopping;
 	struct sip_transports *tps;
 	struct sip_transport_cfg tp_cfg; /*!< strings are children of the UA */
 	struct sip_trxs *trxs;
 	struct rate_ctr_group *ctrs;
 	struct sip_door door;
 	char *user_agent; /*!< NULL: our own */
-	struct log_limit malformed_limit, cseq_limit;
+	struct log_limit malformed_limit, cseq_limit, name_limit;
 	DECLARE_HASHTABLE(by_call_id, 13);
 };
+
+/* sip_peer.c */
+struct sip_resolver *sip_ua_resolver(struct sip_ua *ua); /*!< NULL when out of memory */
+void sip_ua_drop_resolver(struct sip_ua *ua);
 
 /* sip_door.c */
 struct sip_peer *sip_door_peer(const struct sip_ua *ua, const struct sip_flow *from);

@@ -69,6 +69,7 @@ enum sip_timer {
 	T_SIP_OPTIONS = -26,	/*!< OPTIONS gets no response: a failure */
 	T_SIP_PROBE = -27,	/*!< OPTIONS interval while a peer's address is down or in doubt */
 	T_SIP_DOWN = -28,	/*!< peers without options-interval: a call may try an address again this long after it went down */
+	T_SIP_NAME = -29,	/*!< the next hop of a dialog is a name, and its look-up takes time (sip_name.c) */
 	T_SIP_TP_OPEN = -31,	/*!< a connection is not open, or TLS not ready */
 	T_SIP_TP_HALF = -32,	/*!< a message has begun and does not end; or none came on an accepted connection */
 	T_SIP_TP_IDLE = -33,	/*!< nothing was said on a connection */

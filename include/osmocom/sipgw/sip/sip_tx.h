@@ -21,6 +21,7 @@ struct sip_tx {
 	const char *agent;	      /*!< name of the header that says who we are */
 	char local[SIP_HOSTPORT_LEN]; /*!< how the other side sees us: host and port for Via and Contact */
 	char branch[SIP_BRANCH_LEN];  /*!< requests */
+	const char *name;	      /*!< requests: it goes where this name leads, if that can be found, and not to \a to (ua/sip_name.c); "" or NULL: none */
 };
 
 /*! The number of a name that we go by where our own address means nothing, for struct sip_flow. 0: \a host is NULL, or there are too many. \a host is an

@@ -383,8 +383,10 @@ def health(setup):
 	d.end()
 	with open(os.path.join(SRC, "../../doc/manual.adoc"), encoding="utf-8") as f:
 		text = f.read()
-	with open(os.path.join(SRC, "../../src/health/health_parts.c"), encoding="utf-8") as f:
-		source = f.read()
+	source = ""
+	for name in ("health_parts.c", "health_sip.c"):
+		with open(os.path.join(SRC, "../../src/health", name), encoding="utf-8") as f:
+			source += f.read()
 	names = set(re.findall(r'HEALTH_(?:WARNING|FAILED), "([a-z-]+)"', source)) | set(re.findall(r'"(mncc-[a-z-]+)"', source))
 	documented = set(re.findall(r"^\|`([a-z-]+)` \|(?:warning|failed) \|", text, re.M))
 	expect(len(names) > 25 and names - documented <= {"draining", "stopping"} and documented - names <= {"draining", "stopping"},

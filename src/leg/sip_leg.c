@@ -78,10 +78,14 @@ static struct cause cause_of(const struct sip_session_info *info)
 {
 	const char *text = info->text ? info->text : "";
 	uint8_t value = info->q850 >= 1 && info->q850 <= 127 ? info->q850 : cause_from_sip(info->status);
+	struct cause cause;
 
 	if (!info->status)
 		return info->text ? cause_make(value, "%s", text) : CAUSE(value);
-	return cause_make(value, "SIP %u %s", info->status, text);
+	cause = cause_make(value, "SIP %u %s", info->status, text);
+	if (info->refused_offer)
+		sip_leg_codecs_refused(&cause, info->refused_offer);
+	return cause;
 }
 
 static void on_ended(struct sip_session *s, const struct sip_session_info *info, void *data)

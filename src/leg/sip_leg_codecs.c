@@ -7,6 +7,7 @@
  * Copyright (C) 2026 the osmo-sipgw authors */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <osmocom/sipgw/sdp/sdp_agree.h>
@@ -53,4 +54,20 @@ const char *sip_leg_codecs_limit(const struct sip_peer *peer, const char *text, 
 		return buf;
 	*why = cause_make(CAUSE_INTERWORKING, "the session description is too long");
 	return NULL;
+}
+
+/*! A peer that refuses \a offer seldom says why: whoever reads \a why is told what was offered. */
+void sip_leg_codecs_refused(struct cause *why, const char *offer)
+{
+	const struct sdp_media *audio;
+	struct sdp_caps caps = {};
+	char names[SDP_WHY_LEN];
+	struct sdp_msg sdp;
+	size_t len = strlen(why->text);
+
+	if (sdp_msg_parse(&sdp, offer, strlen(offer), NULL) || !(audio = sdp_msg_audio(&sdp)))
+		return;
+	sdp_caps_from_media(&caps, audio);
+	sdp_caps_to_str_buf(names, sizeof(names), &caps);
+	snprintf(why->text + len, sizeof(why->text) - len, "; offered: %s", names);
 }

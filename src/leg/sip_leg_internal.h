@@ -67,6 +67,7 @@ void sip_leg_dtmf_flush(struct sip_leg *sl);
 #define SIP_LEG_SDP_LEN 4096 /*!< of an offer that was limited to the peer's list of codecs */
 const char *sip_leg_codecs_limit(const struct sip_peer *peer, const char *text, bool to_peer, char *buf, size_t len,
 				 struct cause *why);
+void sip_leg_codecs_refused(struct cause *why, const char *offer);
 
 /* sip_leg_media.c */
 void sip_leg_media_early(struct sip_leg *sl, enum leg_event_type type, bool *told, const char *sdp);

@@ -238,6 +238,7 @@ static void rx_invite_response(struct sip_request *req, const struct sip_msg *re
 	struct sip_session *s = out->s;
 	struct sip_session_rx rx = { .msg = resp, .from = from };
 	struct sip_session_info info;
+	const char *refused = NULL;
 
 	sip_failover_rx(out, req, resp);
 	if (resp->status < 200) {
@@ -251,6 +252,8 @@ static void rx_invite_response(struct sip_request *req, const struct sip_msg *re
 	if (resp->status < 300) {
 		sip_timer_rx_2xx(s, resp, s->offered ? out->sdp : NULL);
 		sip_ack_keep(s, req);
+	} else if ((resp->status == 488 || resp->status == 606) && out->sdp[0]) {
+		refused = talloc_strdup(OTC_SELECT, out->sdp);
 	}
 	sip_uac_free(s);
 	if (s->peer)
@@ -260,6 +263,7 @@ static void rx_invite_response(struct sip_request *req, const struct sip_msg *re
 		return;
 	}
 	sip_session_info_from(&info, resp);
+	info.refused_offer = refused;
 	info.way_failed = sip_failover_status(resp->status);
 	sip_redirect_from(&info, s, resp, from);
 	osmo_fsm_inst_dispatch(s->fi, SIP_SESSION_EV_FAILURE, &info);

@@ -33,10 +33,10 @@ def call_phone(b, codec, body, *player_args, extra=""):
 	return totals(b, player), ear
 
 
-def bit_exact(b, codec, pt, rtpmap, length, fmtp=None):
+def bit_exact(b, codec, pt, rtpmap, length, fmtp=None, msc=()):
 	b.mgw()
 	attributes = ["rtpmap:%d %s" % (pt, rtpmap)] + (["fmtp:%d %s" % (pt, fmtp)] if fmtp else [])
-	t, ear = call_phone(b, codec, sdp(pt, attributes))
+	t, ear = call_phone(b, codec, sdp(pt, attributes), *msc)
 	expect_totals(t, answered=1, unexpected=0)
 	expect_audio(t, 3)
 	heard = ear.payloads(pt)
@@ -76,6 +76,65 @@ def codec_hr_rfc5993(b):
 def codec_amr(b):
 	"""AMR, octet-aligned on both sides, 112 and 98."""
 	return bit_exact(b, "amr", 98, "AMR/8000", 33, "octet-align=1;mode-set=7")
+
+
+@test
+def codec_amr_wb(b):
+	"""AMR-WB of a 3G phone, 113 and 98, at 23.85 kbit/s."""
+	return bit_exact(b, "amr-wb", 98, "AMR-WB/16000", 62, "octet-align=1;mode-set=8", msc=("--new-msc",))
+
+
+@test
+def codec_g722(b):
+	"""G.722, if the MSC has it: 9 on both sides, whose clock is said to be 8 kHz (RFC 3551 4.5.2)."""
+	return bit_exact(b, "g722", 9, "G722/8000", 160, msc=("--new-msc",))
+
+
+@test
+def codec_clearmode(b):
+	"""CLEARMODE (RFC 4040) in a data call, 120 and 97: the MSC has it in its SDP, so it is wanted."""
+	return bit_exact(b, "clearmode", 97, "CLEARMODE/8000", 160, msc=("--new-msc",))
+
+
+def phone_calls(b, codec, pt, attributes, length):
+	"""A phone with this codec calls the PBX, which has it with another payload type."""
+	b.mgw()
+	ear = RtpPeer(b, PEER_IP, RTP_PORT)
+	b.gateway()
+	b.sipp("answer", [sipp.recv("INVITE"), sipp.reply(180), sipp.reply(200, body=sdp(pt, attributes)), sipp.recv("ACK"), sipp.recv("BYE"),
+			  sipp.reply_in_dialog(), sipp.linger()], "-m", 1, echo=False)
+	t = totals(b, b.msc("--mo", 1, "--hold", 3, "--rtp", "--codec", codec, "--new-msc"))
+	expect_totals(t, answered=1, unexpected=0)
+	expect_audio(t, 2)
+	heard = ear.payloads(pt)
+	expect(len(heard) >= 0.9 * t["rtp_tx"] and set(map(len, heard)) == {length}, "%d of %d frames, of %s octets"
+	       % (len(heard), t["rtp_tx"], set(map(len, heard))))
+	finish(b)
+	return "%d frames there, %d back" % (len(heard), t["rtp_echo"])
+
+
+@test
+def codec_amr_wb_mo(b):
+	"""A 3G phone with AMR-WB calls: the gateway makes a connection for it before it knows the PBX."""
+	return phone_calls(b, "amr-wb", 98, ["rtpmap:98 AMR-WB/16000", "fmtp:98 octet-align=1"], 62)
+
+
+@test
+def codec_g722_mo(b):
+	"""A call with G.722."""
+	return phone_calls(b, "g722", 9, [], 160)
+
+
+@test
+def codec_clearmode_mo(b):
+	"""A data call."""
+	return phone_calls(b, "clearmode", 97, ["rtpmap:97 CLEARMODE/8000"], 160)
+
+
+@test
+def codec_amr_wb_is_not_repacked(b):
+	"""AMR-WB octet-aligned on the GSM side, bandwidth-efficient at the PBX: osmo-mgw repacks AMR only, so it is refused in words."""
+	refused(b, "amr-wb", sdp(98, ["rtpmap:98 AMR-WB/16000"]), "phone: AMR-WB only; peer offers AMR-WB, packed otherwise", msc=("--new-msc",))
 
 
 @test
@@ -127,11 +186,11 @@ def codec_keys_in_rtp(b):
 	return "%d keys there, %d back" % (len(keys), t["rtp_events"])
 
 
-def refused(b, codec, body, words, extra="", n_calls=1):
+def refused(b, codec, body, words, extra="", n_calls=1, msc=()):
 	"""The PBX's call is refused with 488 and these words, in the Warning and in one line of the log."""
 	b.mgw()
 	b.gateway(extra=extra, log_level="notice")
-	player = b.msc("--mt", n_calls, "--mt-behaviour", "answer", "--codec", codec, "--timeout", 8)
+	player = b.msc("--mt", n_calls, "--mt-behaviour", "answer", "--codec", codec, "--timeout", 8, *msc)
 	b.wait_mncc_up()
 	check = ('<recv response="488"><action><ereg regexp="%s" search_in="hdr" header="Warning:" check_it="true" assign_to="9"/></action></recv>'
 		 % words)
@@ -201,4 +260,19 @@ def codec_baresip(b):
 	t = totals(b, b.msc("--mo", 1, "--hold", 3, "--rtp"))
 	expect_totals(t, answered=1, unexpected=0)
 	expect(t["rtp_rx"] >= 100 and t["rtp_bad"] <= 2, "frames from baresip: %s" % t)
+	finish(b)
+
+
+@test
+def codec_pbx_refuses(b):
+	"""The PBX allows G.711 only and says no more than 488, as Asterisk does: the operator is told what we had offered."""
+	b.mgw()
+	pbx = b.sipp("pbx", [sipp.recv("INVITE"), sipp.reply(488, "Not Acceptable Here"), sipp.recv("ACK"), sipp.linger(500)], "-m", 1)
+	b.gateway()
+	expect_totals(totals(b, b.msc("--mo", 1, "--codec", "fr")), answered=0, failed=1, cause_88=1)
+	expect(pbx.wait(30) == 0, "sipp: " + open_error(b, "pbx"))
+	shown = " ".join(b.vty("show calls failed").split())
+	expect("SIP 488 Not Acceptable Here; offered: FR" in shown, shown)
+	health = " ".join(b.vty("show health").split())
+	expect("codec-mismatch" in health and "offered: FR" in health, health)
 	finish(b)

@@ -45,6 +45,7 @@ struct sip_session_info {
 	const char *content_type, *body; /*!< info() */
 	const char *connected_user, *connected_name; /*!< who is at the other end, as a trusted peer asserts it in a response or request */
 	bool connected_private;	/*!< he wants to stay unknown: then without the two above */
+	const char *refused_offer; /*!< ended() after a 488 or 606 to an INVITE of ours: the description in it */
 	bool way_failed;	/*!< ended(): the way failed, not the called party; another target may be tried (RFC 3263 4.3) */
 	const char *redirect_user; /*!< ended() after a 3xx: user part of the Contact to be called instead */
 	struct sip_peer *redirect_peer; /*!< the configured peer that this Contact is at; NULL: none, then redirect_user is to be routed anew */

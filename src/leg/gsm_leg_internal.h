@@ -229,15 +229,17 @@ bool gsm_media_take_answer(struct gsm_leg *gl, const struct leg_media *media);
 bool gsm_media_take_early(struct gsm_leg *gl, const struct leg_media *media);
 void gsm_media_take_offer(struct gsm_leg *gl, const struct leg_media *media);
 void gsm_media_connect(struct gsm_leg *gl);
-void gsm_media_post_setup(struct gsm_leg *gl, const struct call_parties *parties);
-void gsm_media_post_early(struct gsm_leg *gl, enum leg_event_type type);
 void gsm_media_phone_can(struct gsm_leg *gl, const struct mncc_msg *msg);
-void gsm_media_post_answered(struct gsm_leg *gl, const struct number *connected);
-void gsm_media_post_answer(struct gsm_leg *gl);
 void gsm_media_answer_void(struct gsm_leg *gl);
-bool gsm_media_post_offer(struct gsm_leg *gl, enum leg_event_type type, enum gsm_offer what);
 void gsm_media_apply_hold(struct gsm_leg *gl);
 int gsm_media_to_str_buf(char *buf, size_t len, const struct gsm_leg *gl);
+
+/* gsm_media_post.c: to the SIP side */
+void gsm_media_post_setup(struct gsm_leg *gl, const struct call_parties *parties);
+void gsm_media_post_early(struct gsm_leg *gl, enum leg_event_type type);
+void gsm_media_post_answered(struct gsm_leg *gl, const struct number *connected);
+void gsm_media_post_answer(struct gsm_leg *gl);
+bool gsm_media_post_offer(struct gsm_leg *gl, enum leg_event_type type, enum gsm_offer what);
 
 /* gsm_change.c */
 void gsm_change_rx_rtp_create(struct gsm_leg *gl, const struct mncc_msg *msg);

@@ -123,7 +123,7 @@ void mgw_path_delete(struct mgw_path *path, const char *call_id, const struct mg
 void mgw_alive(struct mgw_path *path);
 void mgw_given_up(struct mgw_path *path, uint64_t first_sent_ms);
 void mgw_refused(struct mgw_path *path);
-uint16_t mgw_rx_command(struct mgw_path *path, const struct mgcp_msg *cmd);
+uint16_t mgw_rx_command(struct mgw_path *path, const struct mgcp_msg *cmd); /* mgw_rx.c */
 
 void mgw_note_error(struct mgw *mgw, uint16_t code, struct mgcp_text comment);
 void mgw_gauge_endpoints(const struct mgw *mgw);

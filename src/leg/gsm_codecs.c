@@ -114,7 +114,7 @@ static bool from_msc_sdp(struct sdp_caps *caps, const struct gsm_leg *gl)
 /*! What this leg can do, as far as is known: what the MSC says, else all that GSM has. */
 void gsm_codecs_ours(struct sdp_caps *caps, const struct gsm_leg *gl)
 {
-	const struct sdp_gsm_side nothing_known = {};
+	const struct sdp_gsm_side nothing_known = { .more = gsm_kind_of(gl)->cfg.more_codecs };
 
 	*caps = (struct sdp_caps){};
 	if (from_msc_sdp(caps, gl))

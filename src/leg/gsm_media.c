@@ -415,10 +415,12 @@ static bool match_offer(struct gsm_leg *gl)
  * looked at our offer themselves). What it cannot is not worth a radio channel. */
 void gsm_media_phone_can(struct gsm_leg *gl, const struct mncc_msg *msg)
 {
-	struct sdp_gsm_side gsm = { .speech_ver = msg->bearer_cap.speech_ver };
+	struct sdp_gsm_side gsm = { .speech_ver = msg->bearer_cap.speech_ver,
+				    .more = gsm_kind_of(gl)->cfg.more_codecs };
 	struct osmo_sockaddr_str local = { .af = AF_UNSPEC, .port = 9 };
 	struct sdp_msg offer, answer;
 	char why[SDP_WHY_LEN];
+	struct cause cause;
 
 	if (!(msg->fields & MNCC_FIELD_BEARER_CAP) || (msg->sdp && *msg->sdp) || !gl->media.offer || gl->media.codec)
 		return;
@@ -427,7 +429,9 @@ void gsm_media_phone_can(struct gsm_leg *gl, const struct mncc_msg *msg)
 	if (sdp_agree_answer(&answer, &offer, &gsm, NULL, NULL, &local, SDP_SENDRECV, why) != -ENOTSUP)
 		return;
 	GSM_CTR(gl, GSM_CTR_NO_CODEC);
-	fail(gl, CAUSE_INCOMPATIBLE_DEST, why);
+	cause = cause_make(CAUSE_INCOMPATIBLE_DEST, "%s", why);
+	cause.warning = CAUSE_WARN_FORMAT;
+	gsm_leg_release(gl, &cause);
 }
 
 /*! The MSC's first word: now there is something to offer or to answer with. */

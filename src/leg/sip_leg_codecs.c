@@ -45,8 +45,10 @@ const char *sip_leg_codecs_limit(const struct sip_peer *peer, const char *text, 
 	if (sdp_msg_parse(&sdp, text, strlen(text), NULL))
 		return text; /* what is wrong with it will be said by who has to answer it */
 	rc = sdp_agree_limit(&sdp, &policy);
-	if (rc < 0)
+	if (rc < 0) {
 		*why = nothing_left(&sdp, &policy, peer->name, to_peer);
+		why->warning = CAUSE_WARN_FORMAT;
+	}
 	if (rc <= 0)
 		return rc ? NULL : text;
 	rc = sdp_msg_encode(buf, len, &sdp);

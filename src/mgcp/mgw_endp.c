@@ -22,6 +22,7 @@
 #include "mgcp_internal.h"
 
 #define DEFAULT_PTIME_MS 20
+#define USUAL_RATE	 8000 /* that of a codec without one */
 #define DISCARD_PORT	 9
 
 static const char *const mode_names[] = {
@@ -283,7 +284,7 @@ struct mgcp_trx *mgw_endp_tx_conn(struct mgw_endp *endp, enum mgw_conn conn, mgc
 {
 	const struct mgw_conn_state *c = &endp->conns[conn];
 	bool exists = mgw_conn_id(endp, conn)[0];
-	char name[MGCP_MAX_ENDPOINT + 1], call_id[17], options[64], body[1024];
+	char name[MGCP_MAX_ENDPOINT + 1], call_id[17], options[64], rate[16] = "", body[1024];
 	struct mgcp_msg cmd = { .verb = exists ? MGCP_VERB_MDCX : MGCP_VERB_CRCX };
 	int rc;
 
@@ -291,7 +292,9 @@ struct mgcp_trx *mgw_endp_tx_conn(struct mgw_endp *endp, enum mgw_conn conn, mgc
 	put_call_id(call_id, sizeof(call_id), &cmd, endp);
 	if (exists)
 		cmd.params[MGCP_PARAM_I] = mgcp_text(mgw_conn_id(endp, conn));
-	snprintf(options, sizeof(options), "p:%u, a:%s", c->ptime, c->codec->fmt.enc);
+	if (c->codec->fmt.rate != USUAL_RATE)
+		snprintf(rate, sizeof(rate), "/%u", c->codec->fmt.rate);
+	snprintf(options, sizeof(options), "p:%u, a:%s%s", c->ptime, c->codec->fmt.enc, rate);
 	cmd.params[MGCP_PARAM_L] = mgcp_text(options);
 	/* osmo-mgw before 1.13 answers 527 to a mode that sends while it does not know where to */
 	cmd.params[MGCP_PARAM_M] = mgcp_text(mode_names[c->remote.af && !c->guess ? c->mode : MGW_MODE_RECVONLY]);

@@ -59,6 +59,13 @@ static void all_of_gsm(struct sdp_caps *caps)
 		add_gsm(caps, all[i]);
 }
 
+/* What neither GSM nor a bearer capability has a name for. */
+static void add_more(struct sdp_caps *caps, const uint8_t *more)
+{
+	for (; more && *more; more++)
+		add_gsm(caps, *more);
+}
+
 static void push(struct sdp_caps *caps, const struct sdp_format *f)
 {
 	if (caps->n < ARRAY_SIZE(caps->f))
@@ -94,6 +101,8 @@ void sdp_agree_gsm_caps(struct sdp_caps *caps, const struct sdp_gsm_side *gsm)
 		from_speech_versions(&out, gsm->speech_ver);
 	if (!out.n && !gsm->assigned)
 		all_of_gsm(&out);
+	if (!gsm->sdp && !gsm->assigned)
+		add_more(&out, gsm->more);
 	if (gsm->assigned)
 		assigned_first(&out, gsm->assigned, gsm->open);
 	*caps = out;
@@ -226,7 +235,9 @@ int sdp_agree_why_buf(char *buf, size_t len, const struct sdp_caps *phone, const
 	OSMO_STRBUF_APPEND(sb, sdp_agree_only_buf, phone);
 	OSMO_STRBUF_PRINTF(sb, "; peer%s%s %s ", peer ? " " : "", peer ?: "", verb);
 	OSMO_STRBUF_APPEND(sb, sdp_caps_to_str_buf, theirs);
-	if (differ_in_parameters(phone, theirs))
+	if (sdp_caps_has(phone, SDP_CODEC_AMR_WB) && sdp_caps_has(theirs, SDP_CODEC_AMR_WB))
+		OSMO_STRBUF_PRINTF(sb, ", packed otherwise (octet-align) or of other modes");
+	else if (differ_in_parameters(phone, theirs))
 		OSMO_STRBUF_PRINTF(sb, ", with other parameters");
 	return sb.chars_needed;
 }

@@ -261,6 +261,13 @@ static bool amr_compatible(const char *a_fmtp, const char *b_fmtp)
 	return !a.mode_set || !b.mode_set || (a.mode_set & b.mode_set);
 }
 
+static bool amr_packed_alike(const char *a_fmtp, const char *b_fmtp)
+{
+	struct sdp_amr a, b;
+
+	return sdp_amr_parse(&a, a_fmtp) == 0 && sdp_amr_parse(&b, b_fmtp) == 0 && a.octet_align == b.octet_align;
+}
+
 bool sdp_format_compatible(const struct sdp_format *a, const struct sdp_format *b)
 {
 	enum sdp_codec_id id = sdp_codec_of(a);
@@ -274,8 +281,9 @@ bool sdp_format_compatible(const struct sdp_format *a, const struct sdp_format *
 	case SDP_CODEC_TELEPHONE_EVENT:
 		return a->rate == b->rate;
 	case SDP_CODEC_AMR:
-	case SDP_CODEC_AMR_WB:
 		return amr_compatible(a->fmtp, b->fmtp);
+	case SDP_CODEC_AMR_WB: /* osmo-mgw repacks AMR alone */
+		return amr_compatible(a->fmtp, b->fmtp) && amr_packed_alike(a->fmtp, b->fmtp);
 	default:
 		return true;
 	}

@@ -11,6 +11,7 @@
 
 #include <osmocom/sipgw/leg/gsm_leg.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
+#include <osmocom/sipgw/sdp/sdp_codec.h>
 
 #include "vty_internal.h"
 
@@ -63,8 +64,7 @@ DEFUN(cfg_mncc_cell_id, cfg_mncc_cell_id_cmd, "cell-id CGI",
       "Cell global identity: MCC, MNC, 4 hex digits of location area, 4 of cell\n")
 {
 	if (!is_cgi(argv[0])) {
-		vty_out(vty, "%% Not a cell: '%s'; expected cgi-3gpp, e.g. 0010100010a2b%s",
-			argv[0], VTY_NEWLINE);
+		vty_out(vty, "%% Not a cell: '%s'; expected cgi-3gpp, e.g. 0010100010a2b%s", argv[0], VTY_NEWLINE);
 		return CMD_WARNING;
 	}
 	OSMO_STRLCPY_ARRAY(gsm_leg_cfg(vty_gw->gsm_kind)->cell, argv[0]);
@@ -77,6 +77,63 @@ DEFUN(cfg_mncc_no_cell_id, cfg_mncc_no_cell_id_cmd, "no cell-id", NO_STR "Say no
 	return CMD_SUCCESS;
 }
 
+/* Is it one that GSM does not have, and not there yet? */
+static bool add_codec(uint8_t *codecs, int n, const char *name)
+{
+	static const enum sdp_codec_id more[] = { SDP_CODEC_AMR_WB, SDP_CODEC_G722, SDP_CODEC_PCMU, SDP_CODEC_PCMA,
+						  SDP_CODEC_CLEARMODE };
+	const struct sdp_codec *codec = sdp_codec_by_name(name);
+
+	for (int i = 0; codec && i < n; i++) {
+		if (codecs[i] == codec->id)
+			return false;
+	}
+	for (unsigned int i = 0; codec && i < ARRAY_SIZE(more); i++) {
+		if (codec->id != more[i])
+			continue;
+		codecs[n] = codec->id;
+		return true;
+	}
+	return false;
+}
+
+DEFUN(cfg_mncc_more_codecs, cfg_mncc_more_codecs_cmd, "more-codecs .NAMES",
+      "Codecs that phones and MSC can have besides those of GSM (3G); calls to phones may be offered with them\n"
+      "AMR-WB G722 PCMU PCMA CLEARMODE: those there are\n")
+{
+	struct gsm_leg_cfg *cfg = gsm_leg_cfg(vty_gw->gsm_kind);
+	uint8_t codecs[ARRAY_SIZE(cfg->more_codecs)] = {};
+
+	for (int i = 0; i < argc; i++) {
+		if (add_codec(codecs, i, argv[i]))
+			continue;
+		vty_out(vty, "%% '%s' is no codec for this list, or is named twice.%s", argv[i], VTY_NEWLINE);
+		vty_out(vty, "%% Known are AMR-WB G722 PCMU PCMA CLEARMODE.%s", VTY_NEWLINE);
+		return CMD_WARNING;
+	}
+	memcpy(cfg->more_codecs, codecs, sizeof(codecs));
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_mncc_no_more_codecs, cfg_mncc_no_more_codecs_cmd, "no more-codecs",
+      NO_STR "Phones have the codecs of GSM, unless the MSC says more\n")
+{
+	struct gsm_leg_cfg *cfg = gsm_leg_cfg(vty_gw->gsm_kind);
+
+	memset(cfg->more_codecs, 0, sizeof(cfg->more_codecs));
+	return CMD_SUCCESS;
+}
+
+static void write_more_codecs(struct vty *vty, const struct gsm_leg_cfg *cfg)
+{
+	if (!cfg->more_codecs[0])
+		return;
+	vty_out(vty, " more-codecs");
+	for (const uint8_t *id = cfg->more_codecs; *id; id++)
+		vty_out(vty, " %s", sdp_codec_get(*id)->name);
+	vty_out(vty, "%s", VTY_NEWLINE);
+}
+
 static void write_gsm(struct vty *vty)
 {
 	const struct gsm_leg_cfg *cfg = gsm_leg_cfg(vty_gw->gsm_kind);
@@ -86,6 +143,7 @@ static void write_gsm(struct vty *vty)
 			VTY_NEWLINE);
 	if (*cfg->cell)
 		vty_out(vty, " cell-id %s%s", cfg->cell, VTY_NEWLINE);
+	write_more_codecs(vty, cfg);
 }
 
 static int write_mncc(struct vty *vty)
@@ -160,4 +218,6 @@ void mncc_vty_init(void)
 	install_element(MNCC_NODE, &hold_notify_expect.cmd);
 	install_element(MNCC_NODE, &cfg_mncc_cell_id_cmd);
 	install_element(MNCC_NODE, &cfg_mncc_no_cell_id_cmd);
+	install_element(MNCC_NODE, &cfg_mncc_more_codecs_cmd);
+	install_element(MNCC_NODE, &cfg_mncc_no_more_codecs_cmd);
 }

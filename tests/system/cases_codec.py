@@ -33,10 +33,10 @@ def call_phone(b, codec, body, *player_args, extra=""):
 	return totals(b, player), ear
 
 
-def bit_exact(b, codec, pt, rtpmap, length, fmtp=None, msc=()):
+def bit_exact(b, codec, pt, rtpmap, length, fmtp=None, msc=(), extra=""):
 	b.mgw()
 	attributes = ["rtpmap:%d %s" % (pt, rtpmap)] + (["fmtp:%d %s" % (pt, fmtp)] if fmtp else [])
-	t, ear = call_phone(b, codec, sdp(pt, attributes), *msc)
+	t, ear = call_phone(b, codec, sdp(pt, attributes), *msc, extra=extra)
 	expect_totals(t, answered=1, unexpected=0)
 	expect_audio(t, 3)
 	heard = ear.payloads(pt)
@@ -81,19 +81,19 @@ def codec_amr(b):
 @test
 def codec_amr_wb(b):
 	"""AMR-WB of a 3G phone, 113 and 98, at 23.85 kbit/s."""
-	return bit_exact(b, "amr-wb", 98, "AMR-WB/16000", 62, "octet-align=1;mode-set=8", msc=("--new-msc",))
+	return bit_exact(b, "amr-wb", 98, "AMR-WB/16000", 62, "octet-align=1;mode-set=8", msc=("--new-msc",), extra="mncc\n more-codecs AMR-WB\n")
 
 
 @test
 def codec_g722(b):
 	"""G.722, if the MSC has it: 9 on both sides, whose clock is said to be 8 kHz (RFC 3551 4.5.2)."""
-	return bit_exact(b, "g722", 9, "G722/8000", 160, msc=("--new-msc",))
+	return bit_exact(b, "g722", 9, "G722/8000", 160, msc=("--new-msc",), extra="mncc\n more-codecs G722\n")
 
 
 @test
 def codec_clearmode(b):
 	"""CLEARMODE (RFC 4040) in a data call, 120 and 97: the MSC has it in its SDP, so it is wanted."""
-	return bit_exact(b, "clearmode", 97, "CLEARMODE/8000", 160, msc=("--new-msc",))
+	return bit_exact(b, "clearmode", 97, "CLEARMODE/8000", 160, msc=("--new-msc",), extra="mncc\n more-codecs CLEARMODE\n")
 
 
 def phone_calls(b, codec, pt, attributes, length):
@@ -134,7 +134,7 @@ def codec_clearmode_mo(b):
 @test
 def codec_amr_wb_is_not_repacked(b):
 	"""AMR-WB octet-aligned on the GSM side, bandwidth-efficient at the PBX: osmo-mgw repacks AMR only, so it is refused in words."""
-	refused(b, "amr-wb", sdp(98, ["rtpmap:98 AMR-WB/16000"]), "phone: AMR-WB only; peer offers AMR-WB, packed otherwise", msc=("--new-msc",))
+	refused(b, "amr-wb", sdp(98, ["rtpmap:98 AMR-WB/16000"]), "peer offers AMR-WB, packed otherwise", msc=("--new-msc",), extra="mncc\n more-codecs AMR-WB\n")
 
 
 @test

@@ -19,8 +19,8 @@
 
 #define RTP_HDR	    12
 #define FRAME_MS    20
-#define FRAME_TS    160
-#define MAX_PAYLOAD 64
+#define FRAME_TS    160 /* at 8 kHz */
+#define MAX_PAYLOAD 160
 #define EVENT_PT    101
 
 const struct codec codecs[] = {
@@ -42,6 +42,20 @@ const struct codec codecs[] = {
 	  "a=fmtp:112 octet-align=1\r\n",
 	  0xf0, /* 244 bits in 31 octets */
 	  4 },
+	/* MNCC has no number for what follows: with SDP only. AMR-WB in mode 8 */
+	{ "amr-wb",
+	  113,
+	  0,
+	  62,
+	  { 0xf0, 0x44 },
+	  { 0xf0, 0xff },
+	  2,
+	  "AMR-WB/16000",
+	  "a=fmtp:113 octet-align=1\r\n",
+	  0xf8, /* 477 bits in 60 octets */
+	  8 },
+	{ "g722", 9, 0, 160, {}, {}, 0, "G722/8000", "", 0, 8 },
+	{ "clearmode", 120, 0, 160, {}, {}, 0, "CLEARMODE/8000", "", 0, 0 },
 	{}
 };
 
@@ -119,7 +133,7 @@ static void send_frame(void *arg)
 	memcpy(pkt + RTP_HDR, c->head, c->head_len);
 	fill(pkt + RTP_HDR + c->head_len, call->callref, call->frame);
 	call->seq++;
-	call->ts += FRAME_TS;
+	call->ts += strstr(c->rtpmap, "/16000") ? 2 * FRAME_TS : FRAME_TS;
 	call->frame++;
 	if (sendto(call->w.fd, pkt, RTP_HDR + c->len, MSG_DONTWAIT, (struct sockaddr *)&call->remote,
 		   call->remote.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)) > 0)
@@ -246,7 +260,7 @@ void media_sdp(const struct call *call, char *buf, size_t len, bool all)
 	size_t n_pts = 0, n_maps = 0;
 
 	for (const struct codec *c = codecs; c->name; c++) {
-		if (c != opts.codec && (!all || c->pt == opts.codec->pt || strcmp(c->name, "hr5993") == 0))
+		if (c != opts.codec && (!all || !c->pmt || c->pt == opts.codec->pt || strcmp(c->name, "hr5993") == 0))
 			continue;
 		n_pts += snprintf(pts + n_pts, sizeof(pts) - n_pts, " %u", c->pt);
 		n_maps += snprintf(maps + n_maps, sizeof(maps) - n_maps, "a=rtpmap:%u %s\r\n%s", c->pt, c->rtpmap,

@@ -108,7 +108,7 @@ static const struct opt {
 	{ "rtp", K_FLAG, &opts.rtp, "send and receive real RTP" },
 	{ "rtp-ip", K_STR, &opts.rtp_ip, "IP given to the gateway (127.0.0.1)" },
 	{ "rtp-port", K_PORT, &opts.rtp_port, "first PORT, every second one is used (17000)" },
-	{ "codec", K_FUNC, NULL, "fr|efr|hr|hr5993|amr (fr)", parse_codec },
+	{ "codec", K_FUNC, NULL, "fr|efr|hr|hr5993|amr; with --new-msc amr-wb|g722|clearmode (fr)", parse_codec },
 	{ "events", K_FLAG, &opts.events, "with --new-msc: keys in the RTP (RFC 4733), payload type 101" },
 	{ "in-band", K_FLAG, &opts.in_band,
 	  "there is something to hear while a called phone rings: progress indicator 8" },

@@ -30,6 +30,7 @@ extern const struct value_string gsm_hold_notify_names[];
 /*! Set by the VTY, effective at once. */
 struct gsm_leg_cfg {
 	enum gsm_hold_notify hold_notify;
+	uint8_t more_codecs[6];	/*!< enum sdp_codec_id, ended by 0: what phones and MSC can beyond GSM, for offers before the MSC has said so */
 	char cell[24];		/*!< where phones are, cgi-3gpp of RFC 7315 5.4, since MNCC does not say it; "": not known */
 };
 

@@ -22,6 +22,7 @@ struct sdp_gsm_side {
 	/*! Speech versions of the bearer capability (3GPP TS 24.008 10.5.4.5) in the phone's order, ended by -1; NULL if
 	 * there is none. */
 	const int8_t *speech_ver;
+	const uint8_t *more; /*!< as long as the MSC has said nothing: what there is besides, ended by 0; NULL: nothing */
 	enum sdp_codec_id assigned; /*!< on the radio, SDP_CODEC_UNKNOWN: none yet */
 	bool open;		    /*!< another one may still be assigned */
 };

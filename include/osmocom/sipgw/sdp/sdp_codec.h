@@ -74,5 +74,6 @@ int sdp_amr_encode(char *buf, size_t len, const struct sdp_amr *amr);
 int sdp_amr_set_modes(char *buf, size_t len, const char *fmtp, uint16_t mode_set);
 
 /*! Can a sender of \a a be understood by a receiver of \a b, and the other way round, without transcoding? Payload
- * types do not count, neither does AMR's octet-align: the media gateway translates both. */
+ * types do not count, neither does AMR's octet-align: the media gateway translates both. That of AMR-WB does count, osmo-mgw
+ * leaves it as it is. */
 bool sdp_format_compatible(const struct sdp_format *a, const struct sdp_format *b);

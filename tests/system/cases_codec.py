@@ -22,9 +22,9 @@ def calls(body, ms=3000):
 		sipp.recv(200), sipp.request("ACK", 1, retrans=False), sipp.pause(ms), sipp.request("BYE", 2), sipp.recv(200)]
 
 
-def call_phone(b, codec, body, *player_args, extra=""):
+def call_phone(b, codec, body, *player_args, extra="", ear_ip=PEER_IP):
 	"""The PBX calls a phone with this codec; returns the player's totals and the PBX's ear."""
-	ear = RtpPeer(b, PEER_IP, RTP_PORT)
+	ear = RtpPeer(b, ear_ip, RTP_PORT)
 	b.gateway(extra=extra)
 	player = b.msc("--mt", 1, "--mt-behaviour", "answer", "--codec", codec, "--rtp", *player_args)
 	b.wait_mncc_up()
@@ -33,10 +33,10 @@ def call_phone(b, codec, body, *player_args, extra=""):
 	return totals(b, player), ear
 
 
-def bit_exact(b, codec, pt, rtpmap, length, fmtp=None, msc=(), extra=""):
-	b.mgw()
+def bit_exact(b, codec, pt, rtpmap, length, fmtp=None, msc=(), extra="", mgw="", body=None, ear_ip=PEER_IP):
+	b.mgw(more=mgw)
 	attributes = ["rtpmap:%d %s" % (pt, rtpmap)] + (["fmtp:%d %s" % (pt, fmtp)] if fmtp else [])
-	t, ear = call_phone(b, codec, sdp(pt, attributes), *msc, extra=extra)
+	t, ear = call_phone(b, codec, body or sdp(pt, attributes), *msc, extra=extra, ear_ip=ear_ip)
 	expect_totals(t, answered=1, unexpected=0)
 	expect_audio(t, 3)
 	heard = ear.payloads(pt)

@@ -298,7 +298,8 @@ call
 
 	# -- the peers
 
-	def mgw(self, endpoints=512):
+	def mgw(self, endpoints=512, more=""):
+		"""osmo-mgw; `more' are lines of its node mgcp."""
 		cfg = self.path("osmo-mgw.cfg")
 		with open(cfg, "w") as f:
 			f.write("""log stderr
@@ -320,7 +321,7 @@ mgcp
  rtcp-omit
  rtp-patch ssrc
  rtp-patch timestamp
-""".format(ip=MGW_IP, n=endpoints, last=4002 + 4 * endpoints + 200))
+{more}""".format(ip=MGW_IP, n=endpoints, more=more, last=4002 + 4 * endpoints + 200))
 		p = Process(self, "osmo-mgw", ["osmo-mgw", "-c", cfg])
 		wait_for(lambda: socket.socket().connect_ex((MGW_IP, 4243)) == 0, "osmo-mgw")
 		return p

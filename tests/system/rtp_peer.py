@@ -13,7 +13,7 @@ class RtpPeer(threading.Thread):
 
 	def __init__(self, bench, ip, port, echo=True):
 		super().__init__(daemon=True)
-		self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		self.s = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_DGRAM)
 		self.s.bind((ip, port))
 		self.s.settimeout(0.2)
 		self.port, self.echo, self.packets, self.quit = port, echo, [], False

@@ -10,16 +10,13 @@ import socket
 import time
 
 import sipp
-from common import GW, expect_audio, expect_totals, finish, mt_call, open_error, test, totals
+from common import GW, expect_audio, expect_totals, finish, mo_call, mt_call, saw_it_through, test, totals
 from harness import GW_IP, MGW_IP, PEER_IP, PROXY_IP, RELAY_IP, expect, wait_for
 
 # ---- calls from phones (MO)
 
 def mo_audio(b, media):
-	b.mgw()
-	b.sipp("pbx", sipp.ANSWERS)
-	b.gateway(media=media)
-	t = totals(b, b.msc("--mo", 1, "--hold", 3, "--rtp"))
+	t = mo_call(b, sipp.ANSWERS, "--hold", 3, "--rtp", media=media)
 	expect_totals(t, answered=1, unexpected=0)
 	expect_audio(t, 3)
 	finish(b)
@@ -40,11 +37,9 @@ def mo_direct(b):
 @test
 def mo_early_media(b):
 	"""183 with SDP: the phone hears audio before the answer."""
-	b.mgw()
-	b.sipp("pbx", [sipp.recv("INVITE"), sipp.reply(183, "Session Progress", body=sipp.sdp()), sipp.pause(1500),
-		       sipp.reply(200, body=sipp.sdp()), sipp.recv("ACK", rtd="true"), sipp.recv("BYE"), sipp.reply_in_dialog(), sipp.linger()])
-	b.gateway()
-	t = totals(b, b.msc("--mo", 1, "--hold", 1, "--rtp"))
+	t = mo_call(b, [sipp.recv("INVITE"), sipp.reply(183, "Session Progress", body=sipp.sdp()), sipp.pause(1500),
+			sipp.reply(200, body=sipp.sdp()), sipp.recv("ACK", rtd="true"), sipp.recv("BYE"), sipp.reply_in_dialog(), sipp.linger()],
+		    "--hold", 1, "--rtp")
 	expect_totals(t, answered=1, unexpected=0, progress=(1, 2))
 	expect_audio(t, 2)
 	expect(t["rtp_rx_early"] >= 40, "only %d frames came back before the answer" % t["rtp_rx_early"])
@@ -60,60 +55,45 @@ def mo_ipv6(b):
 	t = totals(b, b.msc("--mo", 1, "--hold", 2, "--rtp"))
 	expect_totals(t, answered=1)
 	expect_audio(t, 2)
-	expect(pbx.wait(20) == 0, "the call went wrong at the PBX:\n" + open_error(b, "pbx"))
+	saw_it_through(b, pbx, "the call went wrong at the PBX")
 	finish(b)
 
 
 @test
 def mo_busy(b):
 	"""486 from the PBX is user busy (17) on the phone."""
-	b.mgw()
-	b.sipp("pbx", sipp.BUSY)
-	b.gateway()
-	expect_totals(totals(b, b.msc("--mo", 1)), answered=0, failed=1, cause_17=1)
+	expect_totals(mo_call(b, sipp.BUSY), answered=0, failed=1, cause_17=1)
 	finish(b)
 
 
 @test
 def mo_unknown_number(b):
 	"""404 from the PBX is unassigned number (1) on the phone."""
-	b.mgw()
-	b.sipp("pbx", sipp.NOT_FOUND)
-	b.gateway()
-	expect_totals(totals(b, b.msc("--mo", 1)), answered=0, failed=1, cause_1=1)
+	expect_totals(mo_call(b, sipp.NOT_FOUND), answered=0, failed=1, cause_1=1)
 	finish(b)
 
 
 @test
 def mo_abandoned(b):
 	"""The phone hangs up while it rings at the PBX: CANCEL."""
-	b.mgw()
-	pbx = b.sipp("pbx", sipp.RINGS_UNTIL_CANCEL, "-m", 1)
-	b.gateway()
-	expect_totals(totals(b, b.msc("--mo", 1, "--abandon-after", 1)), answered=0, cancelled=1)
-	expect(pbx.wait(20) == 0, "the PBX saw no CANCEL:\n" + pbx.output()[-1000:])
+	t = mo_call(b, sipp.RINGS_UNTIL_CANCEL, "--abandon-after", 1, wrong="the PBX saw no CANCEL")
+	expect_totals(t, answered=0, cancelled=1)
 	finish(b)
 
 
 @test
 def mo_no_answer(b):
 	"""Nobody answers: the gateway gives up, cancels at the PBX and tells the phone no answer (19)."""
-	b.mgw()
-	pbx = b.sipp("pbx", sipp.RINGS_UNTIL_CANCEL, "-m", 1)
-	b.gateway(extra="timer call X3 2\n")
-	expect_totals(totals(b, b.msc("--mo", 1)), answered=0, failed=1, cause_19=1)
-	expect(pbx.wait(20) == 0, "the PBX saw no CANCEL:\n" + pbx.output()[-1000:])
+	t = mo_call(b, sipp.RINGS_UNTIL_CANCEL, wrong="the PBX saw no CANCEL", extra="timer call X3 2\n")
+	expect_totals(t, answered=0, failed=1, cause_19=1)
 	finish(b)
 
 
 @test
 def mo_peer_hangs_up(b):
 	"""The PBX ends the call."""
-	b.mgw()
-	pbx = b.sipp("pbx", sipp.ANSWERS_HANGS_UP, "-m", 1)
-	b.gateway()
-	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 30)), answered=1, cause_16=1)
-	expect(pbx.wait(20) == 0, "the PBX's BYE was not answered:\n" + pbx.output()[-1000:])
+	t = mo_call(b, sipp.ANSWERS_HANGS_UP, "--hold", 30, wrong="the PBX's BYE was not answered")
+	expect_totals(t, answered=1, cause_16=1)
 	finish(b)
 
 
@@ -143,12 +123,10 @@ def mo_no_mgw(b):
 @test
 def mo_dtmf(b):
 	"""Digits of the phone become INFO at the PBX; the call outlives the guard timer of osmo-msc 1.9 that they start."""
-	b.mgw()
-	b.sipp("pbx", [sipp.recv("INVITE"), sipp.reply(200, body=sipp.sdp()), sipp.recv("ACK", rtd="true"),
-		       sipp.recv("INFO"), sipp.reply_in_dialog(), sipp.recv("INFO"), sipp.reply_in_dialog(),
-		       sipp.recv("BYE"), sipp.reply_in_dialog(), sipp.linger()])
-	b.gateway(extra="timer gsm X5 2\n")
-	t = totals(b, b.msc("--mo", 1, "--hold", 12, "--dtmf", "42", "--guard-timeout", 5))
+	t = mo_call(b, [sipp.recv("INVITE"), sipp.reply(200, body=sipp.sdp()), sipp.recv("ACK", rtd="true"),
+			sipp.recv("INFO"), sipp.reply_in_dialog(), sipp.recv("INFO"), sipp.reply_in_dialog(),
+			sipp.recv("BYE"), sipp.reply_in_dialog(), sipp.linger()],
+		    "--hold", 12, "--dtmf", "42", "--guard-timeout", 5, extra="timer gsm X5 2\n")
 	expect_totals(t, answered=1, dtmf_ok=2, dtmf_rej=0, guard_killed=0, cause_16=1)
 	finish(b)
 
@@ -156,12 +134,8 @@ def mo_dtmf(b):
 @test
 def mo_hold(b):
 	"""The phone holds and retrieves the call: a re-INVITE each, whose outcome it is told."""
-	b.mgw()
-	pbx = b.sipp("pbx", sipp.REINVITED, "-m", 1)
-	b.gateway()
-	t = totals(b, b.msc("--mo", 1, "--hold", 4, "--hold-retrieve"))
+	t = mo_call(b, sipp.REINVITED, "--hold", 4, "--hold-retrieve", wrong="the call went wrong at the PBX")
 	expect_totals(t, answered=1, hold_ok=1, hold_rej=0, retrieve_ok=1, retrieve_rej=0, cause_16=1)
-	expect(pbx.wait(20) == 0, "the call went wrong at the PBX:\n" + open_error(b, "pbx"))
 	finish(b)
 
 
@@ -248,7 +222,7 @@ def mt_no_codec(b):
 	player = b.msc("--mt", 1)
 	b.wait_mncc_up()
 	pbx = b.sipp("pbx", sipp.refused(488, formats=(8, 0)), "-m", 1, "-s", "1001", "-trace_msg", "-message_file", b.path("msg"), remote=GW)
-	expect(pbx.wait(20) == 0, "not refused with 488:\n" + open_error(b, "pbx"))
+	saw_it_through(b, pbx, "not refused with 488")
 	with open(b.path("msg")) as f:
 		expect(re.search(r"^Warning: 3\d\d .*PCMA", f.read(), re.M), "the 488 has no Warning that names the codecs")
 	player.end()
@@ -331,7 +305,7 @@ def msc_restarts(b):
 	player = b.msc("--mo", 1, "--hold", 60, "--story")
 	player.wait_output("SETUP_COMPL_IND")
 	player.end(signal.SIGKILL)
-	expect(pbx.wait(20) == 0, "no BYE at the PBX")
+	saw_it_through(b, pbx, "no BYE at the PBX")
 	b.wait_no_calls()
 	b.sipp("pbx2", sipp.ANSWERS)
 	t = totals(b, b.msc("--mo", 1, "--hold", 1))
@@ -376,7 +350,7 @@ def stop_in_call(b):
 	player = b.msc("--mo", 10, "--rate", 20, "--hold", 60)
 	wait_for(lambda: b.vty("show calls").count("TALKING") == 10, "ten calls are up")
 	b.stop_gateway()
-	expect(pbx.wait(20) == 0, "not all calls got their BYE")
+	saw_it_through(b, pbx, "not all calls got their BYE")
 	wait_for(lambda: b.mgw_endpoints_in_use() == 0, "all endpoints of osmo-mgw are deleted")
 	player.end()
 
@@ -429,7 +403,7 @@ def kamailio_mo(b):
 	pbx.end()
 	pbx = b.sipp("pbx2", sipp.ANSWERS_HANGS_UP, "-m", 1)
 	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 30)), answered=1)
-	expect(pbx.wait(20) == 0, "the PBX's BYE was not answered")
+	saw_it_through(b, pbx, "the PBX's BYE was not answered")
 	finish(b)
 
 
@@ -496,6 +470,6 @@ def osmo_msc(b):
 		msc = b.osmo_msc()
 		b.wait_mncc_up()
 		pbx = b.sipp("pbx", sipp.refused(480), "-m", 1, "-s", "1001", remote=GW)
-		expect(pbx.wait(20) == 0, "not refused with 480:\n" + open_error(b, "pbx"))
+		saw_it_through(b, pbx, "not refused with 480")
 		msc.end()
 	finish(b)

@@ -56,6 +56,23 @@ def open_error(b, name):
 		return f.read()[-1500:]
 
 
+def mo_call(b, steps, *msc, wrong=None, **gateway):
+	"""All that a phone needs to call a PBX that takes these steps; the player has these options, the gateway that configuration.
+	wrong: what is to be said if the PBX does not get through its steps, None: it may. Returns the player's totals."""
+	b.mgw()
+	pbx = b.sipp("pbx", steps, *(("-m", 1) if wrong else ()))
+	b.gateway(**gateway)
+	t = totals(b, b.msc("--mo", 1, *msc))
+	if wrong:
+		saw_it_through(b, pbx, wrong)
+	return t
+
+
+def saw_it_through(b, player, wrong):
+	"""A player of SIPp has got through its steps; else this is what was wrong."""
+	expect(player.wait(20) == 0, wrong + ":\n" + (open_error(b, player.name) or player.output()[-1000:]))
+
+
 def mt_call(b, steps, behaviour, n=1, hangup=None, called="1001", to=GW, msc=(), **kw):
 	"""The PBX calls a phone that behaves so, the player having these options, too; returns the player's totals."""
 	args = ["--mt", n, "--mt-behaviour", behaviour] + (["--hangup-after", hangup] if hangup is not None else [])

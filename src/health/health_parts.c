@@ -189,11 +189,22 @@ static void look_mgw(const struct health_screen *s, struct mgw *mgw, bool needed
 	health_tell(s, &f);
 }
 
+static void look_no_mgw(const struct health_screen *s)
+{
+	struct health_finding f = { .part = "mgw" };
+
+	health_found(&f, HEALTH_FAILED, "mgw-none", "anchored calls are refused: there is no media gateway",
+		     "configure 'mgw NAME', or 'media direct' for each peer");
+	health_tell(s, &f);
+}
+
 static void look_mgws(const struct health_screen *s)
 {
 	bool needed = anybody_anchored(s->gw);
 	struct mgw *mgw = NULL;
 
+	if (needed && !mgw_pool_next(s->gw->mgws, NULL))
+		look_no_mgw(s);
 	while ((mgw = mgw_pool_next(s->gw->mgws, mgw)))
 		look_mgw(s, mgw, needed);
 }

@@ -326,17 +326,17 @@ static bool kind_near(const struct leg_kind *kind, const char *target, struct os
 static const char *kind_target(const struct leg *leg)
 {
 	const struct sip_leg *sl = sip_leg_from((struct leg *)leg);
-	const struct sip_peer *peer = sl->session ? sip_session_peer(sl->session) : NULL;
 
-	return peer ? peer->name : sl->target ?: "";
+	return sl->session ? sip_session_peer_name(sl->session) : sl->target ?: "";
 }
 
 static int kind_to_str_buf(char *buf, size_t len, const struct leg *leg)
 {
 	const struct sip_leg *sl = sip_leg_from((struct leg *)leg);
-	const struct sip_peer *peer = sl->session ? sip_session_peer(sl->session) : NULL;
+	bool removed = sl->session && !sip_session_peer(sl->session);
 
-	return snprintf(buf, len, "sip %s %s %s%s %s", sl->incoming ? "from" : "to", peer ? peer->name : "-",
+	return snprintf(buf, len, "sip %s %s%s %s%s %s", sl->incoming ? "from" : "to",
+			*kind_target(leg) ? kind_target(leg) : "-", removed ? " (removed)" : "",
 			sl->session ? sip_session_state_name(sl->session) : "no session",
 			sl->peer_holds ? " peer-holds" : "", sl->session ? sip_session_call_id(sl->session) : "-");
 }

@@ -15,10 +15,8 @@
 
 static void fill(const struct sip_leg *sl, struct leg_record *rec)
 {
-	const struct sip_peer *peer = sip_session_peer(sl->session);
-
 	OSMO_STRLCPY_ARRAY(rec->wire_id, sip_session_call_id(sl->session));
-	OSMO_STRLCPY_ARRAY(rec->target, peer ? peer->name : "");
+	OSMO_STRLCPY_ARRAY(rec->target, sip_session_peer_name(sl->session));
 	sip_session_remote_buf(rec->remote, sizeof(rec->remote), sl->session);
 }
 

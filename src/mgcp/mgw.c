@@ -421,9 +421,10 @@ int mgw_apply(struct mgw *mgw)
 /* Whoever is told may let go of other endpoints, or ask for new ones and get none. */
 static void abandon_all(struct mgw *mgw)
 {
+	const char *why = talloc_asprintf(OTC_SELECT, "media gateway %s was taken out of use", mgw->name);
+
 	while (!llist_empty(&mgw->endpoints))
-		mgw_endp_abandon(llist_entry(mgw->endpoints.next, struct mgw_endp, entry),
-				 "the gateway is not used any more");
+		mgw_endp_abandon(llist_entry(mgw->endpoints.next, struct mgw_endp, entry), why);
 }
 
 void mgw_stop(struct mgw *mgw)

@@ -263,8 +263,10 @@ void sip_peer_free(struct sip_peer *peer)
 	struct sip_session *s;
 
 	llist_for_each_entry (s, &peer->ua->sessions, entry) {
-		if (s->peer == peer)
-			s->peer = NULL;
+		if (s->peer != peer)
+			continue;
+		s->peer = NULL;
+		osmo_talloc_replace_string(s, &s->peer_was, peer->name); /* for what is said of the call */
 	}
 	sip_reg_free_all(peer);
 	sip_credentials_free_all(peer);

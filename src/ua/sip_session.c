@@ -332,6 +332,11 @@ struct sip_peer *sip_session_peer(const struct sip_session *s)
 	return s->peer;
 }
 
+const char *sip_session_peer_name(const struct sip_session *s)
+{
+	return s->peer ? s->peer->name : s->peer_was ?: "";
+}
+
 const char *sip_session_call_id(const struct sip_session *s)
 {
 	return sip_dialog_str(&s->dlg, DLG_CALL_ID);

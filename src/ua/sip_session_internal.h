@@ -117,6 +117,7 @@ struct sip_session {
 	struct llist_head entry;      /*!< ua->sessions */
 	struct sip_ua *ua;
 	struct sip_peer *peer; /*!< NULL when it was removed */
+	char *peer_was;	       /*!< its name then, else NULL */
 	struct osmo_fsm_inst *fi;
 	const struct sip_session_ops *ops; /*!< never NULL; sip_no_ops when there is no user */
 	void *data;

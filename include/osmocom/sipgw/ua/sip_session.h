@@ -98,6 +98,7 @@ void sip_session_refer_result(struct sip_session *s, uint16_t status);
 void sip_session_end(struct sip_session *s, const struct sip_end *why);
 
 struct sip_peer *sip_session_peer(const struct sip_session *s);	/*!< NULL when the peer was removed from the configuration */
+const char *sip_session_peer_name(const struct sip_session *s);	/*!< its name, or that which it had; "" if it has none */
 const char *sip_session_call_id(const struct sip_session *s);
 int sip_session_remote_buf(char *buf, size_t len, const struct sip_session *s); /*!< "192.0.2.1:5060": where requests in it go. Like snprintf */
 const char *sip_session_state_name(const struct sip_session *s);

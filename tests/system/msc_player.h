@@ -70,7 +70,7 @@ struct opts {
 	bool one_phone; /* a second call finds the phone of the first one */
 	int64_t handover_ms;
 	bool rtp, events, in_band, story, hold_retrieve, emergency, clir, colr, new_msc, quiet;
-	const struct codec *codec;
+	const struct codec *codec, *handover_codec; /*!< of all calls; the latter NULL: stays */
 	uint32_t called_type;
 	unsigned int mo, mt, open;
 	double rate;

@@ -213,6 +213,8 @@ static void tx_rtp_create(struct call *call);
 
 static void handover(void *arg)
 {
+	if (opts.handover_codec)
+		opts.codec = opts.handover_codec;
 	if (media_move(arg) == 0)
 		tx_rtp_create(arg);
 }

@@ -68,15 +68,25 @@ static int parse_rule(const char *arg)
 	return -1;
 }
 
-static int parse_codec(const char *arg)
+static const struct codec *codec_by_name(const char *name)
 {
 	for (const struct codec *c = codecs; c->name; c++) {
-		if (strcmp(c->name, arg) == 0) {
-			opts.codec = c;
-			return 0;
-		}
+		if (strcmp(c->name, name) == 0)
+			return c;
 	}
-	return -1;
+	return NULL;
+}
+
+static int parse_codec(const char *arg)
+{
+	opts.codec = codec_by_name(arg);
+	return opts.codec ? 0 : -1;
+}
+
+static int parse_handover_codec(const char *arg)
+{
+	opts.handover_codec = codec_by_name(arg);
+	return opts.handover_codec ? 0 : -1;
 }
 
 /* As on a real radio network, see the captures of an MO and an MT call with osmo-msc 1.9. */
@@ -134,6 +144,7 @@ static const struct opt {
 	{ "dtmf", K_STR, &opts.dtmf, "DIGITS pressed when the call is active" },
 	{ "hold-retrieve", K_FLAG, &opts.hold_retrieve, "then put the call on hold and retrieve it" },
 	{ "handover-after", K_SEC, &opts.handover_ms, "another port for the media S seconds after the answer (never)" },
+	{ "handover-codec", K_FUNC, NULL, "and another codec: as --codec (the same)", parse_handover_codec },
 	{ "one-phone", K_FLAG, &opts.one_phone,
 	  "the phone that talks is called: it holds the first call, takes the second, goes back to the first" },
 	{ "mt", K_UINT, &opts.mt, "end after N calls to phones" },

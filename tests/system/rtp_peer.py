@@ -37,6 +37,10 @@ class RtpPeer(threading.Thread):
 	def payloads(self, pt):
 		return [p for _, t, p in self.packets if t == pt]
 
+	def frames(self, head_len):
+		"""The counters in the player's frames, in the order of arrival; head_len: octets of the codec before them."""
+		return [int.from_bytes(p[head_len + 8:head_len + 12], "big") for _, _, p in self.packets if p[head_len:head_len + 4] == b"MSCP"]
+
 	def close(self):
 		self.quit = True
 		self.join()

@@ -9,6 +9,7 @@
 #include <osmocom/sipgw/health/config_check.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -292,13 +293,14 @@ static void look_limits(const struct health_screen *s)
 
 /* ---- the machine ---- */
 
-static unsigned int count_fds(void)
+/* To count them takes one of them. */
+static unsigned int count_fds(const struct rlimit *limit)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	unsigned int n = 0;
 
 	if (!dir)
-		return 0;
+		return errno == EMFILE ? limit->rlim_cur : 0;
 	while (readdir(dir))
 		n++;
 	closedir(dir);
@@ -321,10 +323,11 @@ static unsigned long resident_kb(void)
 static void look_resources(const struct health_screen *s)
 {
 	struct health_finding f = { .part = "resources" };
-	unsigned int n = count_fds();
 	struct rlimit limit = {};
+	unsigned int n;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
+	n = count_fds(&limit);
 	f.text = SAY("%u of %lu file descriptors, %lu kB of memory", n, (unsigned long)limit.rlim_cur, resident_kb());
 	if (limit.rlim_cur && NEAR(n, limit.rlim_cur))
 		health_found(&f, HEALTH_WARNING, "fds-near",

@@ -28,6 +28,7 @@ struct mgw_endp;
 struct gsm_key;
 struct gsm_later;
 struct gsm_again;
+struct gsm_wish;
 struct gsm_remote_state;
 
 /*! States of a GSM leg; gsm_leg_fsm.c has the diagram. */
@@ -108,6 +109,7 @@ struct gsm_media {
 	uint64_t local_hash;		/*!< of our last description: decides if the version counts up (RFC 3264 8) */
 	struct gsm_later *later;	/*!< what the MSC said last, as long as the SIP side cannot be told (gsm_change.c) */
 	struct gsm_again *again;	/*!< an offer that is to be made again */
+	struct gsm_wish *wish;		/*!< hold or retrieval that is (gsm_services.c) */
 	struct gsm_remote_state *before; /*!< as it was before the SIP side's last offer, NULL: no different */
 	char *offer;			/*!< the SIP side's offer that we have to answer, NULL: none */
 	char *msc_sdp;			/*!< direct only: what the MSC said, to be passed as it is; NULL if it speaks no SDP */
@@ -304,6 +306,7 @@ bool gsm_codecs_set_fmtp(struct gsm_leg *gl, const char *fmtp);
 
 /* gsm_services.c */
 bool gsm_services_rx(struct gsm_leg *gl, const struct mncc_msg *msg);
+void gsm_services_answered(struct gsm_leg *gl);
 void gsm_services_offer_done(struct gsm_leg *gl, enum gsm_offer what, enum leg_media_kind outcome);
 void gsm_services_tell_hold(struct gsm_leg *gl);
 void gsm_services_tx(struct gsm_leg *gl, struct mncc_msg *msg);

@@ -82,6 +82,8 @@ void gsm_media_post_answer(struct gsm_leg *gl)
 		gl->media.moved = gl->media.recoded = false;
 	TALLOC_FREE(gl->media.offer);
 	leg_post_media(&gl->leg, LEG_EV_MEDIA, sdp ? LEG_MEDIA_ANSWER : LEG_MEDIA_REFUSED, sdp);
+	if (sdp)
+		gsm_services_answered(gl);
 	gsm_services_tell_hold(gl);
 }
 

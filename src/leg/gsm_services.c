@@ -2,15 +2,29 @@
  * for in vain.
  *
  * Each request is answered, since osmo-msc and the phone wait for it. Hold and retrieval are offers to the SIP side
- * whose outcome is the answer to the phone (3GPP TS 24.083). When the other side holds, the phone is told by NOTIFY,
- * user suspended (3GPP TS 24.008 10.5.4.20), or by the FACILITY that TS 24.083 2.3 has for it. Keys are gsm_dtmf.c's.
+ * whose outcome is the answer to the phone (3GPP TS 24.083); after a glare they are made once more, unless our answer
+ * to the other side's offer says it already. When the other side holds, the phone is told by NOTIFY, user suspended
+ * (3GPP TS 24.008 10.5.4.20), or by the FACILITY that TS 24.083 2.3 has for it. Keys are gsm_dtmf.c's.
  */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
+#include <osmocom/core/talloc.h>
+#include <osmocom/core/timer.h>
 #include <osmocom/core/utils.h>
 
+#include <osmocom/sipgw/base/timers.h>
+
 #include "gsm_leg_internal.h"
+
+#define AGAIN_MS 2000
+
+/*! Hold or retrieval that could not be said to the SIP side just now; the phone waits for its answer. */
+struct gsm_wish {
+	struct gsm_leg *gl;
+	enum gsm_offer what;
+	struct osmo_timer_list timer;
+};
 
 /*! Send something that osmo-msc 1.9 starts its guard timer for, also in an active call */
 void gsm_services_tx(struct gsm_leg *gl, struct mncc_msg *msg)
@@ -31,6 +45,65 @@ void gsm_services_reject(struct gsm_leg *gl, enum mncc_msg_type type, uint8_t ca
 
 /* ---- the phone holds ---- */
 
+static void grant(struct gsm_leg *gl, enum gsm_offer what)
+{
+	struct mncc_msg cnf = { .type = what == GSM_OFFER_HOLD ? MNCC_MT_HOLD_CNF : MNCC_MT_RETRIEVE_CNF };
+
+	TALLOC_FREE(gl->media.wish);
+	gsm_media_apply_hold(gl);
+	gsm_services_tx(gl, &cnf);
+}
+
+static void refuse(struct gsm_leg *gl, enum gsm_offer what, uint8_t cause)
+{
+	TALLOC_FREE(gl->media.wish);
+	gl->media.phone_holds = what != GSM_OFFER_HOLD;
+	GSM_CTR(gl, GSM_CTR_HOLD_REJECTED);
+	gsm_services_reject(gl, what == GSM_OFFER_HOLD ? MNCC_MT_HOLD_REJ : MNCC_MT_RETRIEVE_REJ, cause);
+}
+
+static bool offer(struct gsm_leg *gl, enum gsm_offer what)
+{
+	return gsm_media_post_offer(gl, what == GSM_OFFER_HOLD ? LEG_EV_HELD : LEG_EV_RESUMED, what);
+}
+
+static int wish_destructor(struct gsm_wish *wish)
+{
+	osmo_timer_del(&wish->timer);
+	return 0;
+}
+
+static void wish_cb(void *data)
+{
+	struct gsm_wish *wish = data;
+
+	if (wish->gl->fi->state == GSM_ST_TALKING && !offer(wish->gl, wish->what))
+		refuse(wish->gl, wish->what, CAUSE_TEMP_FAILURE);
+}
+
+/* Once: a phone does not wait for ever. */
+static bool keep_wish(struct gsm_leg *gl, enum gsm_offer what)
+{
+	struct gsm_wish *wish;
+
+	if (gl->media.wish)
+		return false;
+	wish = gl->media.wish = talloc_zero(gl, struct gsm_wish);
+	wish->gl = gl;
+	wish->what = what;
+	osmo_timer_setup(&wish->timer, wish_cb, wish);
+	talloc_set_destructor(wish, wish_destructor);
+	timer_start_ms(&wish->timer, AGAIN_MS);
+	return true;
+}
+
+/*! Our answer has told the SIP side whether the phone holds. */
+void gsm_services_answered(struct gsm_leg *gl)
+{
+	if (gl->media.wish)
+		grant(gl, gl->media.wish->what);
+}
+
 /* hold: true to hold, false to take back */
 static void rx_hold(struct gsm_leg *gl, bool hold)
 {
@@ -41,7 +114,7 @@ static void rx_hold(struct gsm_leg *gl, bool hold)
 		gsm_services_reject(gl, reject, CAUSE_STATE);
 		return;
 	}
-	if (gl->media.offered || gl->media.offer) { /* an offer of either side is under way */
+	if (gl->media.offered || gl->media.offer || gl->media.wish) { /* an offer of either side is under way */
 		GSM_CTR(gl, GSM_CTR_HOLD_REJECTED);
 		gsm_services_reject(gl, reject, CAUSE_TEMP_FAILURE);
 		return;
@@ -52,7 +125,7 @@ static void rx_hold(struct gsm_leg *gl, bool hold)
 	}
 	GSM_CTR(gl, GSM_CTR_HOLD);
 	gl->media.phone_holds = hold;
-	if (!gsm_media_post_offer(gl, hold ? LEG_EV_HELD : LEG_EV_RESUMED, hold ? GSM_OFFER_HOLD : GSM_OFFER_RETRIEVE))
+	if (!offer(gl, hold ? GSM_OFFER_HOLD : GSM_OFFER_RETRIEVE))
 		gsm_services_offer_done(gl, hold ? GSM_OFFER_HOLD : GSM_OFFER_RETRIEVE, LEG_MEDIA_RETRY);
 }
 
@@ -69,20 +142,14 @@ static void rx_retrieve_ind(struct gsm_leg *gl, const struct mncc_msg *msg)
 /*! The SIP side has answered our offer. */
 void gsm_services_offer_done(struct gsm_leg *gl, enum gsm_offer what, enum leg_media_kind outcome)
 {
-	bool hold = what == GSM_OFFER_HOLD;
-	struct mncc_msg cnf = { .type = hold ? MNCC_MT_HOLD_CNF : MNCC_MT_RETRIEVE_CNF };
+	bool is_hold = what == GSM_OFFER_HOLD || what == GSM_OFFER_RETRIEVE;
 
-	if (what == GSM_OFFER_HOLD || what == GSM_OFFER_RETRIEVE) {
-		if (outcome == LEG_MEDIA_ANSWER) {
-			gsm_media_apply_hold(gl);
-			gsm_services_tx(gl, &cnf);
-		} else {
-			gl->media.phone_holds = !hold;
-			GSM_CTR(gl, GSM_CTR_HOLD_REJECTED);
-			gsm_services_reject(gl, hold ? MNCC_MT_HOLD_REJ : MNCC_MT_RETRIEVE_REJ,
-					    outcome == LEG_MEDIA_RETRY ? CAUSE_TEMP_FAILURE : CAUSE_FACILITY_REJECTED);
-		}
-	}
+	if (is_hold && outcome == LEG_MEDIA_ANSWER)
+		grant(gl, what);
+	else if (is_hold && outcome != LEG_MEDIA_RETRY)
+		refuse(gl, what, CAUSE_FACILITY_REJECTED);
+	else if (is_hold && !keep_wish(gl, what))
+		refuse(gl, what, CAUSE_TEMP_FAILURE);
 	gsm_services_tell_hold(gl);
 }
 

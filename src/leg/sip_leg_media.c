@@ -123,6 +123,9 @@ void sip_leg_media_reoffer(struct sip_session *s, const struct sip_session_info 
 		sip_session_reply(s, 491, NULL);
 		return;
 	}
+	/* after a glare theirs comes first: the other leg can say in its answer what it wanted to offer */
+	if (sip_session_withdraw(s))
+		leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_RETRY, NULL);
 	sl->reoffer_asks = !info->sdp;
 	if (sl->reoffer_asks) {
 		sl->reoffer_open = true;
@@ -153,9 +156,9 @@ void sip_leg_media_reanswered(struct sip_session *s, const struct sip_session_in
 {
 	struct sip_leg *sl = data;
 	bool accepted = info->status >= 200 && info->status < 300 && info->sdp;
+	enum leg_media_kind refused = info->status == 491 ? LEG_MEDIA_RETRY : LEG_MEDIA_REFUSED;
 
-	leg_post_media(&sl->leg, LEG_EV_MEDIA, accepted ? LEG_MEDIA_ANSWER : LEG_MEDIA_REFUSED,
-		       accepted ? info->sdp : NULL);
+	leg_post_media(&sl->leg, LEG_EV_MEDIA, accepted ? LEG_MEDIA_ANSWER : refused, accepted ? info->sdp : NULL);
 }
 
 /*! From a peer: its INVITE has this offer, or none. */

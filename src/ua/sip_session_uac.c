@@ -513,6 +513,14 @@ static void reinvite_retry(void *data)
 		reinvite_done(s, &pending);
 }
 
+bool sip_session_withdraw(struct sip_session *s)
+{
+	if (s->fi->state != SIP_SESSION_CONFIRMED || !s->out || s->out->req || s->out->refresh)
+		return false;
+	sip_uac_free(s);
+	return true;
+}
+
 int sip_session_reinvite(struct sip_session *s, const char *sdp)
 {
 	int rc;

@@ -209,3 +209,75 @@ def transfer_elsewhere(b):
 		 recv("BYE"), reply_in_dialog(), linger()]
 	expect_totals(mo_call(b, steps, "--hold", 1, config=REFER_ALLOWED), answered=1, unexpected=0)
 	finish(b)
+
+
+# ---- glare: both sides change the call at the same time (RFC 3261 14.1)
+
+def as_callee(method, cseq, body=None, invite_at=None, retrans=True):
+	"""A request in the dialog of the side that was called; the ACK to a failure says how many steps ago its INVITE was."""
+	lines = ["%s [next_url] SIP/2.0" % method,
+		 "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch%s];rport" % ("-%d" % invite_at if invite_at else ""),
+		 "From:[$4];tag=[pid]a[call_number]", "To:[$3]", "Call-ID: [call_id]", "CSeq: %d %s" % (cseq, method),
+		 "Contact: <sip:pbx@[contact]>", "Max-Forwards: 70"]
+	return sipp._send(sipp._message(lines, body), retrans)
+
+
+def reply_glare(status):
+	"""To the re-INVITE of the other side, kept before ours was sent."""
+	return reply_kept(status).replace("To:[$4];tag=[pid]a[call_number]", "To:[$6]")
+
+
+def recv_glare():
+	"""The re-INVITE of the other side: its Via and CSeq are kept, and its To, which has a tag."""
+	return recv_kept("INVITE").replace('header="To:" assign_to="4"', 'header="To:" assign_to="6"')
+
+
+def mo_glares(b, *steps):
+	"""The phone holds while the PBX changes the call: 491 both ways, then these steps; the phone hears that it holds, and later talks again."""
+	steps = [recv_kept("INVITE"), reply_kept(180), reply_kept(200, body=sdp()), recv("ACK"),
+		 recv_glare(), as_callee("INVITE", 1, sdp(version=2)), recv(491), as_callee("ACK", 1, invite_at=2, retrans=False),
+		 reply_glare(491), recv("ACK"), *steps,
+		 recv("INVITE", check="a=sendrecv"), reply(200, body=sdp(version=4), tag=None), recv("ACK"), recv("BYE"), reply_in_dialog(), linger(500)]
+	t = mo_call(b, steps, "--hold", 9, "--hold-retrieve", "--rtp")
+	expect_totals(t, answered=1, hold_ok=1, hold_rej=0, retrieve_ok=1, retrieve_rej=0, unexpected=0)
+	expect(t["rtp_echo"] > 150, "nothing is heard after it: %s" % t)
+	finish(b)
+
+
+@test
+def mo_glare(b):
+	"""The PBX waits for us: we try again after 2.1 to 4 s, as the side that has made the Call-ID."""
+	mo_glares(b, recv("INVITE", check="a=sendonly"), reply(200, body=sdp(direction="recvonly", version=3), tag=None), recv("ACK"))
+
+
+@test
+def mo_glare_theirs_first(b):
+	"""The PBX tries again first, as it may: our answer says that the phone holds, and nobody has to ask again."""
+	mo_glares(b, as_callee("INVITE", 2, sdp(version=2)), recv(100, optional=True), recv(200, check="a=sendonly"),
+		  as_callee("ACK", 2, retrans=False))
+
+
+@test
+def mo_glare_they_hold(b):
+	"""The same when the PBX holds, too: nobody sends any more."""
+	mo_glares(b, as_callee("INVITE", 2, sdp(direction="sendonly", version=2)), recv(100, optional=True), recv(200, check="a=inactive"),
+		  as_callee("ACK", 2, retrans=False))
+
+
+@test
+def mt_glare(b):
+	"""The PBX has called and holds while the phone does: we try again within 2 s."""
+	b.mgw()
+	b.gateway()
+	def holds(cseq, version):
+		return request("INVITE", cseq, body=sdp(direction="sendonly", version=version))
+	kept = '<recv request="INVITE"><action>%s</action></recv>' % "".join(
+		'<ereg regexp=".*" search_in="hdr" header="%s:" assign_to="%d"/>' % h for h in (("Via", 2), ("From", 3), ("To", 4), ("CSeq", 5)))
+	refused = sipp._send(sipp._message(["SIP/2.0 491 Request Pending", "Via:[$2]", "From:[$3]", "To:[$4]", "Call-ID: [call_id]", "CSeq:[$5]"], None), True)
+	steps = [invite(body=sdp()), recv(100, optional=True), recv(180, optional=True), recv(200), request("ACK", 1, retrans=False),
+		 kept, holds(2, 2), recv(491), request("ACK", 2, invite_at=2, retrans=False), refused, recv("ACK", timeout="5000"),
+		 recv("INVITE", timeout="3000", check="a=sendonly"), reply(200, body=sdp(direction="recvonly", version=3), tag=None), recv("ACK"),
+		 recv("INVITE", check="a=sendrecv"), reply(200, body=sdp(version=4), tag=None), recv("ACK"), pause(1000), request("BYE", 9), recv(200)]
+	t = mt_call(b, steps, "answer", msc=["--hold-retrieve"])
+	expect_totals(t, answered=1, hold_ok=1, hold_rej=0, retrieve_ok=1, unexpected=0)
+	finish(b)

@@ -228,9 +228,7 @@ void call_active(struct call *call)
 		ptimer_start(&call->t_hangup, hangup, call_phone_hangs_up, call);
 	if (opts.handover_ms >= 0)
 		ptimer_start(&call->t_assign, opts.handover_ms, handover, call);
-	if (call->mt)
-		return;
-	if (!first_call)
+	if (!call->mt && !first_call)
 		first_call = call;
 	call->digit = opts.dtmf;
 	if (opts.dtmf || opts.hold_retrieve)

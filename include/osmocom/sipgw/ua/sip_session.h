@@ -91,6 +91,9 @@ void sip_session_set_connected(struct sip_session *s, const char *user, const ch
 int sip_session_reply(struct sip_session *s, uint16_t status, const char *sdp);		/*!< to the pending reoffer(), or to an offer in a response */
 /*! The outcome is told by reanswered(). -EAGAIN: a re-INVITE is pending either way, nothing is sent and told; -EINVAL: not confirmed, or no SDP. */
 int sip_session_reinvite(struct sip_session *s, const char *sdp);
+/*! Inside reoffer(): take back a re-INVITE of ours that is not on its way, but waits after a glare to be made again (RFC 3261 14.1). There will be no
+ * reanswered(). False: there is none. */
+bool sip_session_withdraw(struct sip_session *s);
 int sip_session_info_send(struct sip_session *s, const char *content_type, const char *body);
 /*! How the transfer goes on that refer() told of: 180, then a final status; told by NOTIFY. Nothing happens if there is none (any more). */
 void sip_session_refer_result(struct sip_session *s, uint16_t status);

@@ -55,9 +55,10 @@ hlr
  remote-ip 127.0.0.82
 sgs
  local-ip 127.0.0.83
-smpp
- local-tcp-ip 127.0.0.83 2775
 CFG
+if ldd "$(command -v osmo-msc)" | grep -q libsmpp; then # else it does not know these
+	printf 'smpp\n local-tcp-ip 127.0.0.83 2775\n' >>"$dir/osmo-msc.cfg"
+fi
 
 preload=
 grep -q '^SCTP' /proc/net/protocols || preload=$built/no_sctp.so

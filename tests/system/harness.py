@@ -357,9 +357,10 @@ hlr
  remote-ip 127.0.0.82
 sgs
  local-ip {ip}
-smpp
- local-tcp-ip {ip} 2775
 """.format(ip=MSC_IP, dir=self.dir))
+			libraries = subprocess.run(["ldd", shutil.which("osmo-msc")], stdout=subprocess.PIPE, text=True).stdout
+			if "libsmpp" in libraries:  # else it does not know these
+				f.write("smpp\n local-tcp-ip %s 2775\n" % MSC_IP)
 		env = dict(os.environ)
 		with open("/proc/net/protocols") as f:
 			if "SCTP" not in f.read():  # osmo-msc does not start on a kernel without it

@@ -77,7 +77,7 @@ const char *sip_door_tls_name(const struct sip_ua *ua, const struct osmo_sockadd
 /*! The peer that sends along this flow, NULL: nobody's. */
 struct sip_peer *sip_door_peer(const struct sip_ua *ua, const struct sip_flow *from)
 {
-	return peer_by_certificate(ua, from) ?: sip_peer_by_addr(ua, &from->remote);
+	return peer_by_certificate(ua, from) ?: sip_peer_by_flow(ua, from);
 }
 
 /*! Who it is decides by which name we go there and where requests go. */
@@ -280,6 +280,7 @@ static const char *wish_of(const char *buf, size_t len)
 void sip_door_turned_away(struct sip_ua *ua, const struct sip_flow *from, const uint8_t *buf, size_t len)
 {
 	char source[SIP_HOSTPORT_LEN], more[48] = "";
+	const struct sip_peer *peer;
 	unsigned int left_out;
 
 	rate_ctr_inc2(ua->ctrs, SIP_CTR_RX_UNKNOWN_SOURCE);
@@ -288,6 +289,14 @@ void sip_door_turned_away(struct sip_ua *ua, const struct sip_flow *from, const 
 	if (left_out)
 		snprintf(more, sizeof(more), " (%u more since the last such line)", left_out);
 	sip_hostport_buf(source, sizeof(source), &from->remote);
+	/* no words that fail2ban knows: the peer would be banned for what others forge */
+	peer = sip_peer_by_addr(ua, &from->remote);
+	if (peer) {
+		LOGP(DSIP, LOGL_NOTICE,
+		     "%s without TLS from %s (%s), which is the address of peer %s with 'transport tls': ignored%s\n",
+		     wish_of((const char *)buf, len), source, from->tp->ops->name, peer->name, more);
+		return;
+	}
 	LOGP(DSIP, LOGL_NOTICE, "stranger %s (%s) turned away: no peer has this address; it sent %s%s\n", source,
 	     from->tp->ops->name, wish_of((const char *)buf, len), more);
 }

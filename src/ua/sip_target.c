@@ -154,21 +154,33 @@ void sip_targets_clear(struct sip_peer *peer)
 
 /* ---- whose is it ---- */
 
-/*! Whose address it is. A PBX may send from another port than it listens on, so the port only decides between peers of
- * one address; else the one that was configured first. NULL if it is nobody's. */
-struct sip_peer *sip_peer_by_addr(const struct sip_ua *ua, const struct osmo_sockaddr *from)
+/* The port only decides between peers of one address; else the one that was configured first. */
+static struct sip_peer *peer_at(const struct sip_ua *ua, const struct osmo_sockaddr *from, bool not_tls)
 {
 	struct sip_peer *by_ip = NULL, *by_port = NULL, **best;
 	struct sip_target *t;
 
 	hash_for_each_possible (ua->by_addr, t, node, addr_hash(from)) {
-		if (!sip_addr_equal(&t->where.addr, from, false))
+		if (!sip_addr_equal(&t->where.addr, from, false) || (not_tls && t->peer->cfg.transport == SIP_TP_TLS))
 			continue;
 		best = sip_addr_equal(&t->where.addr, from, true) ? &by_port : &by_ip;
 		if (!*best || t->peer->serial < (*best)->serial)
 			*best = t->peer;
 	}
 	return by_port ?: by_ip;
+}
+
+/*! Whose address it is. A PBX may send from another port than it listens on. NULL if it is nobody's. */
+struct sip_peer *sip_peer_by_addr(const struct sip_ua *ua, const struct osmo_sockaddr *from)
+{
+	return peer_at(ua, from, false);
+}
+
+/*! Who sends along this flow, by his address. Addresses can be forged over UDP: a peer that is to use TLS is believed
+ * by his address over TLS only. NULL: nobody. */
+struct sip_peer *sip_peer_by_flow(const struct sip_ua *ua, const struct sip_flow *from)
+{
+	return peer_at(ua, &from->remote, from->tp->ops->id != SIP_TP_TLS);
 }
 
 /* ---- the choice ---- */

@@ -74,6 +74,7 @@ void sip_door_follow(const struct sip_session *s, struct sip_dialog *dlg, const 
 void sip_door_turned_away(struct sip_ua *ua, const struct sip_flow *from, const uint8_t *buf, size_t len);
 
 /* sip_peer.c */
+struct sip_peer *sip_peer_by_flow(const struct sip_ua *ua, const struct sip_flow *from); /* sip_target.c */
 void sip_peers_start(struct sip_ua *ua);
 void sip_peers_stop(struct sip_ua *ua);
 

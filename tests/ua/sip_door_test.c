@@ -75,6 +75,44 @@ static void test_silence(void)
 	fake_sip_close(stranger);
 }
 
+/* Who is there? And what answers, NULL: nothing. */
+static void asks(struct fake_sip *from, const char *expect)
+{
+	struct fake_call c;
+
+	fake_call_init(&c, from, "1");
+	fake_call_request(&c, "OPTIONS", NULL, NULL, NULL);
+	if (expect)
+		fake_sip_expect(from, expect);
+	else
+		fake_sip_expect_nothing(from);
+	fake_call_free(&c);
+}
+
+static void test_forged(void)
+{
+	struct fake_sip *forger = stranger_at("127.0.57.77");
+	struct sip_peer *secure = sip_peer_alloc(stage.ua, "secure"), *open;
+
+	btw("a peer with 'transport tls': who has its address, over UDP, is nobody");
+	secure->cfg.remote_host = talloc_strdup(secure, "127.0.57.77");
+	secure->cfg.transport = SIP_TP_TLS;
+	EXPECT(sip_peer_apply(secure) == 0);
+	pass_ms(10000);
+	log_lines();
+	asks(forger, NULL);
+	EXPECT(log_lines() == 1);
+	btw("but for another peer at that address");
+	open = sip_peer_alloc(stage.ua, "open");
+	open->cfg.remote_host = talloc_strdup(open, "127.0.57.77");
+	EXPECT(sip_peer_apply(open) == 0);
+	asks(forger, "200 OPTIONS");
+	sip_peer_free(open);
+	sip_peer_free(secure);
+	pass_ms(40000);
+	fake_sip_close(forger);
+}
+
 static void test_many(void)
 {
 	unsigned int i;
@@ -298,6 +336,7 @@ int main(int argc, char **argv)
 {
 	stage_set("sip_door_test", "127.0.57");
 	test_silence();
+	test_forged();
 	test_many();
 	test_call_id();
 	test_responses();

@@ -10,12 +10,6 @@
 #define SDP_FR_EFR   SDP("127.0.0.22", "30000", "3 110", "a=rtpmap:110 GSM-EFR/8000\r\na=sendrecv\r\n")
 #define SDP_RECVONLY SDP("127.0.0.20", "27760", "3", "a=recvonly\r\n")
 
-static void in_call(const char *title, enum point point, enum media_mode mode)
-{
-	scene(title, mode);
-	call_up_to(point);
-}
-
 static void address(const char *rtp)
 {
 	msc_sends(MSC_RTP_CREATE, .rtp = rtp);
@@ -31,15 +25,6 @@ static void pbx_agrees(const char *sdp)
 	sip_peer_expects("INVITE");
 	sip_peer_sends("200", .sdp = sdp);
 	sip_peer_expects("ACK");
-}
-
-static void hangs_up(void)
-{
-	msc_sends(MSC_DISC_IND, .cause = 16);
-	msc_expects(MSC_REL_REQ);
-	msc_sends(MSC_REL_CNF);
-	sip_peer_expects("BYE");
-	scene_ends();
 }
 
 /* No codec in common: both sides are told why */
@@ -64,7 +49,7 @@ static void during_an_offer(void)
 	pbx_agrees(SDP_FR);
 	pass_ms(60000);
 	sip_peer_expects_nothing();
-	hangs_up();
+	phone_ends_call();
 
 	in_call("there and back again, before the PBX has answered: there is nothing more to tell", MO_TALKING,
 		MEDIA_DIRECT);
@@ -75,7 +60,7 @@ static void during_an_offer(void)
 	sip_peer_sends("200", .sdp = SDP_FR);
 	sip_peer_expects("ACK");
 	sip_peer_expects_nothing();
-	hangs_up();
+	phone_ends_call();
 
 	in_call("while the PBX is asked for hold", MT_TALKING, MEDIA_DIRECT);
 	msc_sends(MSC_HOLD_IND);
@@ -85,7 +70,7 @@ static void during_an_offer(void)
 	sip_peer_expects("ACK");
 	msc_hears();
 	pbx_agrees(SDP_RECVONLY);
-	hangs_up();
+	phone_ends_call();
 
 	in_call("the PBX refuses the new address: the call goes on as it can", MT_TALKING, MEDIA_DIRECT);
 	address("127.0.0.5:5000");
@@ -94,7 +79,7 @@ static void during_an_offer(void)
 	sip_peer_expects("ACK");
 	pass_ms(60000);
 	sip_peer_expects_nothing();
-	hangs_up();
+	phone_ends_call();
 }
 
 static void during_set_up(void)
@@ -104,7 +89,7 @@ static void during_set_up(void)
 	sip_peer_expects_nothing();
 	msc_sends(MSC_SETUP_COMPL_IND);
 	pbx_agrees(SDP_FR);
-	hangs_up();
+	phone_ends_call();
 
 	in_call("while it rings: the PBX has the old address in its INVITE", MO_RINGING, MEDIA_DIRECT);
 	address("127.0.0.5:5000");
@@ -113,7 +98,7 @@ static void during_set_up(void)
 	msc_hears();
 	msc_sends(MSC_SETUP_COMPL_IND);
 	pbx_agrees(SDP_FR);
-	hangs_up();
+	phone_ends_call();
 
 	in_call("another codec while it rings, anchored", MO_RINGING, MEDIA_ANCHORED);
 	efr();
@@ -123,7 +108,7 @@ static void during_set_up(void)
 	msc_hears();
 	msc_sends(MSC_SETUP_COMPL_IND);
 	pbx_agrees(SDP_EFR);
-	hangs_up();
+	phone_ends_call();
 
 	in_call("a called phone rings: the PBX has heard nothing yet, and gets the new one only", MT_RINGING_MEDIA,
 		MEDIA_DIRECT);
@@ -134,7 +119,7 @@ static void during_set_up(void)
 	sip_peer_sends("ACK");
 	pass_ms(5000);
 	sip_peer_expects_nothing();
-	hangs_up();
+	phone_ends_call();
 
 	in_call("the PBX has not ACKed the call: a little later", MT_CONNECTING, MEDIA_DIRECT);
 	address("127.0.0.5:5000");
@@ -143,7 +128,7 @@ static void during_set_up(void)
 	sip_peer_expects_nothing();
 	pass_ms(2000);
 	pbx_agrees(SDP_FR);
-	hangs_up();
+	phone_ends_call();
 }
 
 static void during_theirs(void)
@@ -162,7 +147,7 @@ static void during_theirs(void)
 	pbx_agrees(SDP_MOVED);
 	pass_ms(60000);
 	sip_peer_expects_nothing();
-	hangs_up();
+	phone_ends_call();
 
 	in_call("the PBX offers again before our turn has come: our answer tells it", MT_TALKING, MEDIA_DIRECT);
 	sip_peer_sends("INVITE", .sdp = SDP_MOVED);
@@ -176,7 +161,7 @@ static void during_theirs(void)
 	msc_hears();
 	pass_ms(60000);
 	sip_peer_expects_nothing();
-	hangs_up();
+	phone_ends_call();
 
 	in_call("the phone hangs up before our turn has come", MT_TALKING, MEDIA_DIRECT);
 	sip_peer_sends("INVITE", .sdp = SDP_MOVED);
@@ -185,7 +170,7 @@ static void during_theirs(void)
 	address("127.0.0.5:5002");
 	sip_peer_sends("ACK");
 	msc_hears();
-	hangs_up();
+	phone_ends_call();
 }
 
 static void codec(void)
@@ -195,13 +180,13 @@ static void codec(void)
 	mgw_heard();
 	pbx_agrees(SDP_EFR);
 	mgw_heard();
-	hangs_up();
+	phone_ends_call();
 
 	in_call("the same with media direct", MO_TALKING, MEDIA_DIRECT);
 	efr();
 	pbx_agrees(SDP_EFR);
 	msc_hears();
-	hangs_up();
+	phone_ends_call();
 
 	in_call("the PBX refuses it: there is no codec in common any more", MT_TALKING, MEDIA_ANCHORED);
 	efr();
@@ -231,7 +216,7 @@ static void codec(void)
 	sip_peer_expects("ACK");
 	msc_hears();
 	pbx_agrees(SDP_EFR);
-	hangs_up();
+	phone_ends_call();
 
 	in_call("before our turn has come the PBX offers the new codec itself", MT_TALKING, MEDIA_ANCHORED);
 	sip_peer_sends("INVITE", .sdp = SDP_MOVED);
@@ -245,7 +230,7 @@ static void codec(void)
 	mgw_heard();
 	pass_ms(10000);
 	sip_peer_expects_nothing();
-	hangs_up();
+	phone_ends_call();
 
 	in_call("before our turn has come the PBX offers the old one: refused, then it is asked", MT_TALKING,
 		MEDIA_ANCHORED);
@@ -258,7 +243,7 @@ static void codec(void)
 	sip_peer_sends("ACK");
 	pass_ms(2000);
 	pbx_agrees(SDP_EFR);
-	hangs_up();
+	phone_ends_call();
 }
 
 /* From osmo-msc 1.11 on the MSC offers all that the phone can, and assigns anew what the answer chose */
@@ -280,7 +265,7 @@ static void codec_that_was_answered(void)
 	sip_peer_expects("ACK");
 	pass_ms(60000);
 	sip_peer_expects_nothing();
-	hangs_up();
+	phone_ends_call();
 }
 
 int main(void)

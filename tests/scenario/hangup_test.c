@@ -6,24 +6,6 @@
 
 #include "scenario.h"
 
-static bool is_mt(enum point p)
-{
-	return p >= MT_PAGING;
-}
-
-/* What SIP has to say to the end of a call that the other side ended */
-static void sip_goes_along(enum point p)
-{
-	if (p == MO_CALLING) /* RFC 3261 9.1: no CANCEL before the first response */
-		sip_peer_sends("180");
-	sip_peer_hears();
-	if (p == MO_CALLING || p == MO_RINGING)
-		sip_peer_sends("487");
-	else if (is_mt(p) && p < MT_TALKING)
-		sip_peer_sends("ACK");
-	sip_peer_hears();
-}
-
 static void phone_hangs_up(enum point p)
 {
 	scene("the phone hangs up", MEDIA_ANCHORED);

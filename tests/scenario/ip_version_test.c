@@ -138,7 +138,7 @@ static void offers(void)
 	mgw_has(true, false);
 }
 
-static void in_call(void)
+static void talking(void)
 {
 	scene("an IPv6 offer in an IPv4 call: refused, and the call goes on as it was", MEDIA_ANCHORED);
 	call_up_to(MT_TALKING);
@@ -274,7 +274,7 @@ int main(void)
 {
 	stage_open("127.0.87");
 	offers();
-	in_call();
+	talking();
 	answers();
 	direct();
 	msc_side();

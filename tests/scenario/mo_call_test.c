@@ -11,11 +11,7 @@
 static void hangs_up(void)
 {
 	btw("the phone hangs up");
-	msc_sends(MSC_DISC_IND, .cause = 16);
-	msc_expects(MSC_REL_REQ);
-	msc_sends(MSC_REL_CNF);
-	sip_peer_expects("BYE");
-	scene_ends();
+	phone_ends_call();
 }
 
 static void answered(enum media_mode mode)

@@ -15,23 +15,11 @@ enum { /* rare ones */
        USERINFO_IND = 0x126,
 };
 
-static bool is_mt(enum point p)
-{
-	return p >= MT_PAGING;
-}
-
 /* End it, whatever point it is at */
 static void msc_ends(enum point p)
 {
 	msc_sends(MSC_REL_IND, .cause = 16);
-	if (p == MO_CALLING)
-		sip_peer_sends("180");
-	sip_peer_hears();
-	if (p == MO_CALLING || p == MO_RINGING)
-		sip_peer_sends("487");
-	else if (is_mt(p) && p < MT_TALKING)
-		sip_peer_sends("ACK");
-	sip_peer_hears();
+	sip_goes_along(p);
 	scene_ends();
 }
 

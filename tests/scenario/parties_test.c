@@ -8,11 +8,7 @@
 
 static void phone_hangs_up(void)
 {
-	msc_sends(MSC_DISC_IND, .cause = 16);
-	msc_expects(MSC_REL_REQ);
-	msc_sends(MSC_REL_CNF);
-	sip_peer_expects("BYE");
-	scene_ends();
+	phone_ends_call();
 }
 
 /* from its MNCC_RTP_CREATE on */

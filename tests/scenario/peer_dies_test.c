@@ -4,23 +4,6 @@
 
 #include "scenario.h"
 
-static bool is_mt(enum point p)
-{
-	return p >= MT_PAGING;
-}
-
-static void sip_goes_along(enum point p)
-{
-	if (p == MO_CALLING)
-		sip_peer_sends("180");
-	sip_peer_hears();
-	if (p == MO_CALLING || p == MO_RINGING)
-		sip_peer_sends("487");
-	else if (is_mt(p) && p < MT_TALKING)
-		sip_peer_sends("ACK");
-	sip_peer_hears();
-}
-
 static void msc_dies(enum point p)
 {
 	scene("the MSC's socket is lost", MEDIA_ANCHORED);
@@ -225,11 +208,7 @@ static void gateway_silent_in_call(void)
 	mgw_is_silent(false);
 	pass_ms(30000);
 	EXPECT(n_calls() == 1);
-	msc_sends(MSC_DISC_IND, .cause = 16);
-	msc_expects(MSC_REL_REQ);
-	msc_sends(MSC_REL_CNF);
-	sip_peer_expects("BYE");
-	scene_ends();
+	phone_ends_call();
 }
 
 static void pbx_dies(void)

@@ -370,3 +370,30 @@ void call_up_to(enum point point)
 	points[point].play();
 	tell_again(points[point].name);
 }
+
+void sip_goes_along(enum point point)
+{
+	if (point == MO_CALLING) /* RFC 3261 9.1: no CANCEL before the first response */
+		sip_peer_sends("180");
+	sip_peer_hears();
+	if (point == MO_CALLING || point == MO_RINGING)
+		sip_peer_sends("487");
+	else if (is_mt(point) && point < MT_TALKING)
+		sip_peer_sends("ACK");
+	sip_peer_hears();
+}
+
+void in_call(const char *title, enum point point, enum media_mode mode)
+{
+	scene(title, mode);
+	call_up_to(point);
+}
+
+void phone_ends_call(void)
+{
+	msc_sends(MSC_DISC_IND, .cause = 16);
+	msc_expects(MSC_REL_REQ);
+	msc_sends(MSC_REL_CNF);
+	sip_peer_expects("BYE");
+	scene_ends();
+}

@@ -43,5 +43,16 @@ enum point {
 	_NUM_POINTS
 };
 
+static inline bool is_mt(enum point point)
+{
+	return point >= MT_PAGING;
+}
+
 /*! Play a call up to there, told in one line: the messages are another scene's story. */
 void call_up_to(enum point point);
+/*! Begin a story with a call that is up to there. */
+void in_call(const char *title, enum point point, enum media_mode mode);
+/*! The phone hangs up in a call, which ends the story. */
+void phone_ends_call(void);
+/*! What SIP has to say to the end of a call that the other side ended, at that point. */
+void sip_goes_along(enum point point);

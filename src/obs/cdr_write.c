@@ -82,12 +82,20 @@ static void put_json_string(struct out *o, const char *text)
 	put_str(o, "\"");
 }
 
+/* Would a spreadsheet calculate it? A peer chooses its Call-IDs. Numbers like +49 are none of that. */
+static bool is_formula(const char *text)
+{
+	if (text[0] == '=' || text[0] == '@')
+		return true;
+	return (text[0] == '+' || text[0] == '-') && text[1 + strspn(text + 1, "0123456789*#")];
+}
+
 /* RFC 4180 2.7 */
 static void put_csv_string(struct out *o, const char *text)
 {
 	const char *s;
 
-	put_str(o, "\"");
+	put_str(o, is_formula(text) ? "\"'" : "\"");
 	for (s = text; *s; s++) {
 		if (*s == '"')
 			put_str(o, "\"\"");

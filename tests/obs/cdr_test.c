@@ -61,13 +61,15 @@ static void record_gsm(const struct leg *leg, struct leg_record *rec)
 	rec->media_key = 0x4711;
 }
 
+static const char *sip_call_id = "a\"b\\c\xff@host";
+
 static void record_sip(const struct leg *leg, struct leg_record *rec)
 {
 	if (monster) {
 		record_monster(rec);
 		return;
 	}
-	OSMO_STRLCPY_ARRAY(rec->wire_id, "a\"b\\c\xff@host");
+	OSMO_STRLCPY_ARRAY(rec->wire_id, sip_call_id);
 	OSMO_STRLCPY_ARRAY(rec->remote, "192.0.2.10:5060");
 	rec->sip_status = 486;
 }
@@ -219,6 +221,41 @@ static void csv(void)
 	EXPECT(fgets(line, sizeof(line), f));
 	printf("%s", line);
 	fclose(f);
+	cdr_cfg(cdr)->format = CDR_JSON;
+}
+
+/* The Call-ID as it is in the file */
+static void show_call_id(const char *call_id)
+{
+	char line[4096] = "", *p;
+	FILE *f;
+
+	sip_call_id = call_id;
+	unlink(path);
+	EXPECT(cdr_apply(cdr) == 0);
+	busy(call_made());
+	cdr_flush(cdr);
+	f = fopen(path, "r");
+	while (fgets(line, sizeof(line), f))
+		;
+	fclose(f);
+	p = strstr(line, "\"pbx\",");
+	EXPECT(p);
+	p += strlen("\"pbx\",");
+	printf("%.*s\n", (int)(strstr(p, ",\"192") ? strcspn(p, ",") : 0), p);
+}
+
+static void spreadsheet(void)
+{
+	btw("what a spreadsheet would take for a formula is text");
+	cdr_cfg(cdr)->format = CDR_CSV;
+	show_call_id("=HYPERLINK(\"http://evil\")@host");
+	show_call_id("@SUM(1)");
+	show_call_id("+1+1");
+	show_call_id("-abc@host");
+	show_call_id("+49301234");
+	show_call_id("a=1");
+	sip_call_id = "a@host";
 	cdr_cfg(cdr)->format = CDR_JSON;
 }
 
@@ -390,6 +427,7 @@ int main(void)
 	json();
 	rotation();
 	csv();
+	spreadsheet();
 	full_disk();
 	to_syslog();
 	stop();

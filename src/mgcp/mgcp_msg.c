@@ -366,18 +366,20 @@ int mgcp_msg_encode(char *buf, size_t len, const struct mgcp_msg *msg)
 	return o.len <= len ? (int)o.len : -ENOSPC;
 }
 
-/* A count of any length: the standard allows nine digits, octets of a long call need more. */
+/* A count of any length: the standard allows nine digits, octets of a long call need more. Less than nothing is nothing:
+ * osmo-mgw gives a negative loss when a stream begins anew, by a marker bit or another SSRC. */
 static bool to_count(struct mgcp_text t, uint32_t *out)
 {
+	bool negative = t.len > 1 && t.s[0] == '-';
 	uint64_t v = 0;
 	size_t i;
 
-	for (i = 0; i < t.len; i++) {
+	for (i = negative; i < t.len; i++) {
 		if (!isdigit((unsigned char)t.s[i]))
 			return false;
 		v = OSMO_MIN(v * 10 + (t.s[i] - '0'), UINT32_MAX);
 	}
-	*out = v;
+	*out = negative ? 0 : v;
 	return t.len > 0;
 }
 
@@ -391,7 +393,7 @@ int mgcp_stats_parse(struct mgcp_stats *stats, struct mgcp_text text)
 		uint32_t *value;
 	} known[] = {
 		{ "PS", &s.tx_packets }, { "OS", &s.tx_octets }, { "PR", &s.rx_packets }, { "OR", &s.rx_octets },
-		{ "PL", &s.lost },	 { "JI", &s.jitter_ms }, { "LA", &s.latency_ms },
+		{ "PL", &s.lost },	 { "JI", &s.jitter }, { "LA", &s.latency_ms },
 	};
 	unsigned int i;
 

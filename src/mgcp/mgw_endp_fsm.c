@@ -103,10 +103,14 @@ static void park(struct mgw_endp *endp)
 static void note_stats(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 {
 	struct rate_ctr_group *ctrs = endp->mgw->ctrs;
+	const struct mgw_fmt *codec = endp->conns[endp->conn].codec;
 	struct mgcp_stats s;
+	uint32_t jitter_ms;
 
 	if (mgcp_stats_parse(&s, rsp->params[MGCP_PARAM_P]) < 0)
 		return;
+	/* osmo-mgw (1.10 as well as 1.15) gives it as it stands in RFC 3550 A.8: in units of the RTP clock */
+	jitter_ms = codec && codec->fmt.rate ? s.jitter * 1000ULL / codec->fmt.rate : 0;
 	rate_ctr_add(rate_ctr_group_get_ctr(ctrs, MGW_CTR_RTP_TX), s.tx_packets);
 	rate_ctr_add(rate_ctr_group_get_ctr(ctrs, MGW_CTR_RTP_RX), s.rx_packets);
 	rate_ctr_add(rate_ctr_group_get_ctr(ctrs, MGW_CTR_RTP_LOST), s.lost);
@@ -119,11 +123,11 @@ static void note_stats(struct mgw_endp *endp, const struct mgcp_msg *rsp)
 			.packets_rx = s.rx_packets,
 			.octets_rx = s.rx_octets,
 			.packets_lost = s.lost,
-			.jitter_ms = s.jitter_ms,
+			.jitter_ms = jitter_ms,
 			.latency_ms = s.latency_ms,
 		});
 	LOG_ENDP(endp, LOGL_INFO, "%s side: sent %u packets, received %u, lost %u, jitter %u ms\n",
-		 endp->conn == MGW_CONN_CORE ? "core" : "peer", s.tx_packets, s.rx_packets, s.lost, s.jitter_ms);
+		 endp->conn == MGW_CONN_CORE ? "core" : "peer", s.tx_packets, s.rx_packets, s.lost, jitter_ms);
 }
 
 static void delete_cb(void *data, const struct mgcp_msg *rsp);

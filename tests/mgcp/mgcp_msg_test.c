@@ -225,6 +225,8 @@ static void test_stats(void)
 {
 	static const char *const texts[] = {
 		"PS=6, OS=183, PR=5, OR=225, PL=6, JI=291",
+		"PS=6, OS=183, PR=5, OR=225, PL=-2147483648, JI=291",
+		"PS=6, PL=-",
 		"ps=1,os=2 , LA=3",
 		"OS=99999999999",
 		"X-foo=1, PR=7, PR",
@@ -244,7 +246,7 @@ static void test_stats(void)
 			printf("%s\n", rc == -ENOENT ? "none" : "wrong");
 		else
 			printf("sent %u/%u received %u/%u lost %u jitter %u latency %u\n", s.tx_packets, s.tx_octets,
-			       s.rx_packets, s.rx_octets, s.lost, s.jitter_ms, s.latency_ms);
+			       s.rx_packets, s.rx_octets, s.lost, s.jitter, s.latency_ms);
 	}
 	EXPECT(mgcp_stats_parse(&s, (struct mgcp_text){}) == -ENOENT);
 }

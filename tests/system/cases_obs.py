@@ -11,10 +11,13 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
+import time
 
 import sipp
+from cases_codec import RTP_PORT, sdp
 from common import expect_totals, finish, mt_call, test, totals
-from harness import GW_IP, Process, expect, wait_for
+from harness import GW_IP, PEER_IP, Process, expect, wait_for
 
 # name of each field: what its values look like (None: may be null)
 TEXT, NUMBER, TIME = r'".*"', r"\d+", r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"'
@@ -57,6 +60,87 @@ def records(b, n):
 	for rec in recs:
 		check_record(rec)
 	return recs
+
+
+class Speaker(threading.Thread):
+	"""A PBX that speaks 150 frames of FR to whoever speaks to it, each tenth of them lost, 10 and 30 ms after one another: 10 ms of jitter."""
+
+	def __init__(self, b, ip, port, marker=None):
+		super().__init__(daemon=True)
+		self.marker = marker  # frame that begins a talk spurt
+		self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		self.s.bind((ip, port))
+		self.s.settimeout(0.2)
+		self.heard, self.sent, self.quit = 0, 0, False
+		b.relays.append(self)
+		self.start()
+
+	def speak(self, to):
+		due = time.monotonic()
+		for n in range(150):
+			if n % 10 != 5:
+				self.s.sendto(struct.pack("!BBHII", 0x80, 0x83 if n == self.marker else 3, n, 160 * n, 77) + b"\xd0" + bytes(32), to)
+				self.sent += 1
+			due += 0.01 if n % 2 else 0.03
+			time.sleep(max(0, due - time.monotonic()))
+
+	def run(self):
+		speaker = None
+		while not self.quit:
+			try:
+				data, addr = self.s.recvfrom(2048)
+			except OSError:
+				continue
+			if len(data) < 13 or data[0] != 0x80:
+				continue
+			self.heard += 1
+			if not speaker:
+				speaker = threading.Thread(target=self.speak, args=(addr,), daemon=True)
+				speaker.start()
+		if speaker:
+			speaker.join()
+
+	def close(self):
+		self.quit = True
+		self.join()
+		self.s.close()
+
+
+def media_record(b, marker=None):
+	"""A call with such a PBX: the player's totals, the PBX, the record."""
+	b.mgw()
+	pbx = Speaker(b, PEER_IP, RTP_PORT, marker)
+	b.sipp("pbx", [sipp.recv("INVITE"), sipp.reply(180), sipp.reply(200, body=sdp(3, [])), sipp.recv("ACK"), sipp.recv("BYE"),
+		       sipp.reply_in_dialog(), sipp.linger()], echo=False)
+	b.gateway(extra="cdr\n file %s\n" % b.path("cdr.json"))
+	t = totals(b, b.msc("--mo", 1, "--hold", 4, "--rtp"))
+	expect_totals(t, answered=1)
+	pbx.close()
+	b.relays.remove(pbx)
+	return t, pbx, records(b, 1)[0]
+
+
+@test
+def cdr_media_spurts(b):
+	"""A PBX that begins anew in the middle (marker bit): osmo-mgw's loss is negative then. All other numbers are right."""
+	t, pbx, rec = media_record(b, 60)
+	expect(abs(rec["rtp_core_rx"] - t["rtp_tx"]) <= 2 and (rec["rtp_peer_rx"], rec["rtp_peer_lost"]) == (pbx.sent, 0), rec)
+	finish(b)
+
+
+@test
+def cdr_media(b):
+	"""What osmo-mgw counted is what phone and PBX counted, in both directions: packets, loss, and jitter in milliseconds."""
+	t, pbx, rec = media_record(b)
+	expect(abs(rec["rtp_core_rx"] - t["rtp_tx"]) <= 2, "the phone sent %d packets: %s" % (t["rtp_tx"], rec))
+	expect(abs(rec["rtp_peer_tx"] - pbx.heard) <= 2, "the PBX heard %d packets: %s" % (pbx.heard, rec))
+	expect(rec["rtp_peer_rx"] == pbx.sent, "the PBX sent %d packets: %s" % (pbx.sent, rec))
+	# what osmo-mgw sends of its own is not in its numbers
+	expect(abs(rec["rtp_core_tx"] - t["rtp_rx"]) <= 3, "the phone heard %d packets: %s" % (t["rtp_rx"], rec))
+	expect(rec["rtp_core_lost"] == 0 and rec["rtp_peer_lost"] == 15, "15 frames of the PBX were lost: %s" % rec)
+	expect(6 <= rec["rtp_peer_jitter_ms"] <= 20, "10 ms of jitter were made: %s" % rec)
+	finish(b)
+	return "%d and %d packets, %d lost, %d ms of jitter" % (rec["rtp_core_rx"], rec["rtp_peer_rx"], rec["rtp_peer_lost"], rec["rtp_peer_jitter_ms"])
 
 
 @test

@@ -57,7 +57,7 @@ struct wire_media_stats {
 	uint64_t key;		/*!< as for wire_bind(), WIRE_MGCP */
 	bool core;		/*!< the connection towards the GSM core, else the one towards the SIP side */
 	uint32_t packets_tx, octets_tx, packets_rx, octets_rx, packets_lost;
-	uint32_t jitter_ms, latency_ms; /*!< as the gateway says */
+	uint32_t jitter_ms, latency_ms;
 };
 
 extern void (*wire_media_stats_hook)(const struct wire_media_stats *stats);

@@ -88,7 +88,7 @@ struct mgcp_stats {
 	uint32_t tx_packets, tx_octets;	/*!< PS, OS */
 	uint32_t rx_packets, rx_octets;	/*!< PR, OR */
 	uint32_t lost;			/*!< PL */
-	uint32_t jitter_ms, latency_ms;	/*!< JI, LA */
+	uint32_t jitter, latency_ms;	/*!< JI, LA; the former in ms (RFC 3435), by osmo-mgw in units of the RTP clock */
 };
 
 extern const struct value_string mgcp_verb_names[];

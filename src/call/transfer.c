@@ -4,7 +4,8 @@
  * until it is answered; then it takes its place, and the old one ends. Y is asked for an offer, which goes into the new
  * leg's SETUP, and hears the answer when the new party has answered: until then it keeps the media that it had, and a
  * transfer that fails leaves the call as it was. Who asked may also hang up before (many do so at once): then Y waits
- * for the new party, and the call ends if that fails, too. Events of the three legs come here first. */
+ * for the new party, hears what that has to say before it answers, and the call ends if that fails, too. Events of the
+ * three legs come here first. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -271,9 +272,18 @@ static void note_answer(struct call_transfer *t, const struct leg_media *media)
 	t->answer = talloc_strdup(t, media->sdp);
 }
 
+/* Nobody else is there to be heard. The offer stays open: the last word is the answer of who takes the call. */
+static void let_hear(struct call_transfer *t)
+{
+	if (t->answer && !t->call->legs[t->side])
+		call_post_media(t->call, staying(t), LEG_CMD_MEDIA, (struct leg_media){ LEG_MEDIA_ANSWER, t->answer });
+}
+
 static void new_rings(struct call_transfer *t, const struct leg_event *ev)
 {
 	note_answer(t, &ev->media);
+	if (ev->media.kind == LEG_MEDIA_ANSWER)
+		let_hear(t);
 	if (t->rang)
 		return;
 	t->rang = true;
@@ -400,6 +410,7 @@ static bool asker_rx(struct call_transfer *t, const struct leg_event *ev)
 		LOG_CALL(call, LOGL_INFO, "who asked for the transfer has hung up, cause %u\n",
 			 ev->released.cause.value);
 		call_drop_leg(call, t->side);
+		let_hear(t);
 		return true;
 	}
 	if (t->phase != ASKING || !waits(ev))

@@ -4,8 +4,9 @@
  * "refer" is declined with 603: the request is understood, there is just nobody who would do it (2.4.2). The same is
  * said of a place that is at no peer of ours, so that nobody can make us call wherever he likes. Replaces (RFC 3891)
  * and other methods than INVITE: 501. What is accepted gets 202, and NOTIFYs say how it goes on: the subscription is
- * there from the 202 to the final NOTIFY, to a NOTIFY that is not taken, or to the end of the session; none if the peer
- * does not want one (RFC 4488). */
+ * there from the 202 to the final NOTIFY, or to a NOTIFY that is not taken; none if the peer does not want one (RFC
+ * 4488). A peer that hangs up meanwhile ends the call, not the subscription (RFC 5057 4.2): we do, with what is known
+ * so far, since nobody is left to whom the result would matter. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
@@ -30,6 +31,7 @@ struct sip_refer {
 	struct sip_session *s;
 	struct sip_request *notify; /* under way, NULL: none */
 	uint32_t cseq;		    /* of the REFER */
+	uint16_t status;	    /* what was told last */
 	bool subscribed, with_id;
 };
 
@@ -64,8 +66,8 @@ static void forget_notify(struct sip_refer *refer)
 	refer->notify = NULL;
 }
 
-/* One at a time, but for the final one, which says it all. */
-static void notify(struct sip_refer *refer, uint16_t status)
+/* One at a time, but for the \a last one, which says it all. */
+static void notify(struct sip_refer *refer, uint16_t status, bool last)
 {
 	struct sip_session *s = refer->s;
 	const struct sip_request_user user = {
@@ -74,8 +76,9 @@ static void notify(struct sip_refer *refer, uint16_t status)
 	char frag[80], id[20] = "";
 	struct sip_tx tx;
 
-	if (!refer->subscribed || (status < 200 && refer->notify) || s->fi->state != SIP_SESSION_CONFIRMED)
+	if (!refer->subscribed || (!last && refer->notify) || s->fi->state != SIP_SESSION_CONFIRMED)
 		return;
+	refer->status = status;
 	forget_notify(refer);
 	if (refer->with_id)
 		snprintf(id, sizeof(id), ";id=%u", refer->cseq);
@@ -83,9 +86,15 @@ static void notify(struct sip_refer *refer, uint16_t status)
 	sip_dialog_tx_begin(&tx, &s->dlg, SIP_NOTIFY, ++s->dlg.local_cseq);
 	sip_tx_contact(&tx);
 	sip_write_header(&tx.w, "Event", "refer%s", id);
-	sip_write_header_str(&tx.w, "Subscription-State",
-			     status < 200 ? "active;expires=60" : "terminated;reason=noresource");
+	sip_write_header_str(&tx.w, "Subscription-State", last ? "terminated;reason=noresource" : "active;expires=60");
 	refer->notify = sip_request_send(s->ua, &tx, sip_tx_end(&tx, TYPE_SIPFRAG, frag), &user);
+}
+
+/*! The peer has hung up. */
+void sip_refer_bye(struct sip_session *s)
+{
+	if (s->refer)
+		notify(s->refer, s->refer->status, true);
 }
 
 /*! The session ends, or the transfer has. */
@@ -102,7 +111,7 @@ void sip_session_refer_result(struct sip_session *s, uint16_t status)
 	if (!s->refer)
 		return;
 	LOG_SESSION(s, LOGL_INFO, "transfer: %u %s\n", status, sip_status_phrase(status));
-	notify(s->refer, status);
+	notify(s->refer, status, status >= 200);
 	if (status >= 200)
 		sip_refer_drop(s);
 }
@@ -116,7 +125,7 @@ static void take_on(struct sip_session *s, struct sip_trx *trx, const struct sip
 	*s->refer = (struct sip_refer){ .s = s, .cseq = req->cseq, .subscribed = !none, .with_id = s->referred };
 	s->referred = true;
 	sip_tx_respond(trx, req, 202, NULL, none ? "Refer-Sub: false\r\n" : NULL);
-	notify(s->refer, 100);
+	notify(s->refer, 100, false);
 }
 
 /* 0, or the status that it is refused with. */

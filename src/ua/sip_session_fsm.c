@@ -245,6 +245,7 @@ static void st_confirmed(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 	case SIP_SESSION_EV_BYE:
 		sip_uac_give_up(s);
 		sip_update_drop(s);
+		sip_refer_bye(s);
 		end_told(s, data);
 		break;
 	case SIP_SESSION_EV_LOST:

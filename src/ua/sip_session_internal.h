@@ -225,6 +225,7 @@ int sip_update_early_offer(struct sip_session *s, const char *sdp);
 void sip_update_drop(struct sip_session *s);
 
 /* sip_refer.c */
+void sip_refer_bye(struct sip_session *s);
 void sip_refer_drop(struct sip_session *s);
 void sip_refer_rx(struct sip_session *s, struct sip_dialog *dlg, struct sip_trx *trx, const struct sip_msg *req);
 

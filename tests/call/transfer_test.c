@@ -198,6 +198,25 @@ static void test_referrer_goes(void)
 	talks_on();
 	ends();
 
+	talking("The PBX hangs up at once, the new party has an announcement before it answers", false);
+	refers("5553333", "pbx2");
+	phone_offers();
+	leaves(PBX, "the PBX", 16);
+	btw("the new party has something to say");
+	post(new_leg, LEG_EV_PROGRESS, LEG_MEDIA_ANSWER, "answer-0.5");
+	answers();
+	talks_on();
+	ends();
+
+	talking("The new party has an announcement, then the PBX hangs up", false);
+	refers("5553333", "pbx2");
+	phone_offers();
+	btw("the new party has something to say");
+	post(new_leg, LEG_EV_PROGRESS, LEG_MEDIA_ANSWER, "answer-0.5");
+	leaves(PBX, "the PBX", 16);
+	answers();
+	ends();
+
 	talking("The PBX hangs up before there is an offer", true);
 	refers("5553333", "pbx2");
 	leaves(PBX, "the PBX", 16);

@@ -203,6 +203,24 @@ def mo_transfer(b):
 
 
 @test
+def mo_transfer_bye_first(b):
+	"""The PBX hangs up right after the 202, as many do: the subscription ends by a last NOTIFY, and the phone hears the announcement of the new
+	party before that answers."""
+	new = b.sipp("new", [recv_kept("INVITE"), reply_kept(183, body=sdp()), pause(3000), reply_kept(200, body=sdp()), recv("ACK"), recv("BYE"),
+			     reply_in_dialog(), linger()], "-m", 1, ip=NEW_PEER_IP, contact=NEW_PEER_IP + ":5060")
+	notified_last = ('<recv request="NOTIFY"><action><ereg regexp="terminated" search_in="hdr" header="Subscription-State:" check_it="true" '
+			 'assign_to="9"/></action></recv>')
+	steps = [recv_kept("INVITE"), reply_kept(180), reply_kept(200, body=sdp()), recv("ACK"), pause(500), refer_as_callee(NEW_PEER_IP), recv(202),
+		 *notified("SIP/2.0 100"), refer_as_callee(NEW_PEER_IP).replace("REFER", "BYE").replace("CSeq: 1", "CSeq: 2"), recv(200),
+		 notified_last, reply_in_dialog(), linger()]
+	t = mo_call(b, steps, "--hold", 5, "--rtp", config=REFER_ALLOWED)
+	expect_totals(t, answered=1, unexpected=0)
+	expect(t["rtp_echo"] > 25 * 4, "the phone heard %d frames only" % t["rtp_echo"])
+	expect(new.wait(30) == 0, "the call went wrong at the new PBX:\n" + open_error(b, "new"))
+	finish(b)
+
+
+@test
 def transfer_elsewhere(b):
 	"""A transfer to a place that is no peer of ours is declined, and the call goes on."""
 	steps = [recv_kept("INVITE"), reply_kept(180), reply_kept(200, body=sdp()), recv("ACK"), refer_as_callee("192.0.2.99"), recv(603),

@@ -123,12 +123,29 @@ static void test_no_subscription(void)
 
 static void test_bye(void)
 {
-	btw("BYE right after the 202");
+	btw("BYE right after the 202: the subscription has its last NOTIFY, with what is known");
 	they_talk();
-	refer(NEW_PARTY);
-	fake_sip_expect(stage.pbx, "202 REFER");
+	accepted();
 	fake_call_request(&call, "BYE", NULL, NULL, NULL);
+	fake_sip_expect(stage.pbx, "200 BYE");
+	notified("SIP/2.0 100 Trying\r\n", "terminated;reason=noresource");
+	fake_sip_reply(stage.pbx, NULL, 481, NULL, NULL, NULL);
 	fake_sip_drain(stage.pbx);
+	fake_call_free(&call);
+	EXPECT(!stage.s);
+	stage_idle();
+
+	btw("BYE while it rings");
+	they_talk();
+	accepted();
+	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
+	sip_session_refer_result(stage.s, 180);
+	notified("SIP/2.0 180 Ringing\r\n", "active");
+	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
+	fake_call_request(&call, "BYE", NULL, NULL, NULL);
+	fake_sip_expect(stage.pbx, "200 BYE");
+	notified("SIP/2.0 180 Ringing\r\n", "terminated;reason=noresource");
+	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
 	fake_call_free(&call);
 	EXPECT(!stage.s);
 	stage_idle();

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <osmocom/core/utils.h>
 
@@ -269,6 +270,23 @@ static void no_codec(char *why, const struct sdp_caps *phone, const struct sdp_c
 	OSMO_STRBUF_APPEND(sb, sdp_agree_policy_buf, policy);
 }
 
+/* SRTP, by keys in the description or by DTLS (RFC 4568, 5764) */
+static bool only_encrypted(const struct sdp_msg *sdp)
+{
+	bool encrypted = false;
+
+	for (int i = 0; i < sdp->n_media; i++) {
+		const struct sdp_media *m = &sdp->media[i];
+
+		if (strcasecmp(m->media, "audio") || !m->addr.port)
+			continue;
+		if (!strstr(m->proto, "RTP/SAVP"))
+			return false;
+		encrypted = true;
+	}
+	return encrypted;
+}
+
 static void why_of(char *why, int rc, const struct sdp_msg *offer, const struct sdp_caps *phone,
 		   const struct sdp_policy *policy, const char *peer)
 {
@@ -282,6 +300,8 @@ static void why_of(char *why, int rc, const struct sdp_msg *offer, const struct 
 		osmo_strlcpy(why, "the offer has no usable IP address for the audio", SDP_WHY_LEN);
 	} else if (rc == -EAFNOSUPPORT) {
 		osmo_strlcpy(why, "the offer's audio address is of another IP version than ours", SDP_WHY_LEN);
+	} else if (rc != -ENOTSUP && only_encrypted(offer)) {
+		osmo_strlcpy(why, "the offer's audio is encrypted (SRTP); the phones' side has plain RTP only", SDP_WHY_LEN);
 	} else if (rc != -ENOTSUP || !audio || !audio->addr.port) {
 		osmo_strlcpy(why, "the offer has no plain RTP audio stream", SDP_WHY_LEN);
 	} else {

@@ -301,7 +301,8 @@ static void why_of(char *why, int rc, const struct sdp_msg *offer, const struct 
 	} else if (rc == -EAFNOSUPPORT) {
 		osmo_strlcpy(why, "the offer's audio address is of another IP version than ours", SDP_WHY_LEN);
 	} else if (rc != -ENOTSUP && only_encrypted(offer)) {
-		osmo_strlcpy(why, "the offer's audio is encrypted (SRTP); the phones' side has plain RTP only", SDP_WHY_LEN);
+		osmo_strlcpy(why, "the offer's audio is encrypted (SRTP); the phones' side has plain RTP only",
+			     SDP_WHY_LEN);
 	} else if (rc != -ENOTSUP || !audio || !audio->addr.port) {
 		osmo_strlcpy(why, "the offer has no plain RTP audio stream", SDP_WHY_LEN);
 	} else {

@@ -13,6 +13,7 @@
 #include <osmocom/sipgw/ua/sip_reg.h>
 #include <osmocom/sipgw/ua/sip_ua.h>
 
+#include "sip_peer_set.h"
 #include "vty_internal.h"
 
 #define AUTH_STR                                                                                                       \
@@ -54,21 +55,7 @@ DEFUN(cfg_peer_no_auth, cfg_peer_no_auth_cmd, "no auth user NAME", NO_STR AUTH_S
 
 #define CHALLENGE_STR "Demand digest authentication of the peer's requests outside of calls\n"
 
-DEFUN(cfg_peer_challenge, cfg_peer_challenge_cmd, "challenge", CHALLENGE_STR)
-{
-	struct sip_peer *peer = vty->index;
-
-	peer->cfg.challenge = true;
-	return CMD_SUCCESS;
-}
-
-DEFUN(cfg_peer_no_challenge, cfg_peer_no_challenge_cmd, "no challenge", NO_STR CHALLENGE_STR)
-{
-	struct sip_peer *peer = vty->index;
-
-	peer->cfg.challenge = false;
-	return CMD_SUCCESS;
-}
+PEER_FLAG(challenge, challenge, false, "challenge", CHALLENGE_STR, CHALLENGE_STR);
 
 #define REGISTER_STR "Register with the peer, so that it sends us the calls for this user\nUser name of the address\n"
 #define EXPIRES_STR  "For how long at a time (default: 3600)\nSeconds\n"
@@ -139,8 +126,7 @@ static void write_part(struct vty *vty, const struct sip_peer *peer)
 
 	while ((auth = sip_credentials_next(peer, auth)))
 		write_user(vty, auth);
-	if (peer->cfg.challenge)
-		vty_out(vty, " challenge%s", VTY_NEWLINE);
+	peer_flag_write(vty, &challenge, peer);
 	while ((reg = sip_reg_next(peer, reg))) {
 		sip_reg_get_info(reg, &info);
 		vty_out(vty, " register %s", info.identity);
@@ -225,8 +211,7 @@ static void init_part(void)
 	install_element(SIP_PEER_NODE, &cfg_peer_auth_ha1_cmd);
 	install_element(SIP_PEER_NODE, &ha1_expect.cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_no_auth_cmd);
-	install_element(SIP_PEER_NODE, &cfg_peer_challenge_cmd);
-	install_element(SIP_PEER_NODE, &cfg_peer_no_challenge_cmd);
+	peer_flag_init(&challenge);
 	install_element(SIP_PEER_NODE, &cfg_peer_register_cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_register_s_cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_register_as_cmd);

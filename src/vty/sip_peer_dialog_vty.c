@@ -8,6 +8,7 @@
 
 #include <osmocom/sipgw/ua/sip_peer.h>
 
+#include "sip_peer_set.h"
 #include "vty_internal.h"
 
 #define DEFAULT_EXPIRES_S 1800
@@ -21,14 +22,9 @@
 #define EXPIRES_STR "How long a call lives without a sign of life\nSeconds (default 1800)\n"
 #define MIN_SE_STR  "What the peer may not ask below (422)\nSeconds (default 90, the least that RFC 4028 allows)\n"
 
-DEFUN(cfg_peer_100rel, cfg_peer_100rel_cmd, "100rel (off|supported|required)",
-      "Provisional responses that are acknowledged by PRACK (RFC 3262)\n" USE_STR)
-{
-	struct sip_peer *peer = vty->index;
-
-	peer->cfg.rel100 = get_string_value(sip_use_names, argv[0]);
-	return CMD_SUCCESS;
-}
+PEER_CHOICE(rel100, rel100, sip_use_names, SIP_USE_SUPPORTED, "100rel",
+	    "Provisional responses that are acknowledged by PRACK (RFC 3262)\n", "(off|supported|required)", USE_STR,
+	    "off, supported or required");
 
 static int set_timer(struct vty *vty, int argc, const char **argv)
 {
@@ -64,25 +60,10 @@ DEFUN(cfg_peer_timer_min_se, cfg_peer_timer_min_se_cmd,
 	return set_timer(vty, argc, argv);
 }
 
-DEFUN(cfg_peer_refer, cfg_peer_refer_cmd, "refer",
-      "Let this peer transfer calls (REFER) to numbers, and to other configured peers; counts at once\n")
-{
-	struct sip_peer *peer = vty->index;
+PEER_FLAG(refer, refer, false, "refer",
+	  "Let this peer transfer calls (REFER) to numbers, and to other configured peers; counts at once\n",
+	  "Refuse transfers with 603 (default)\n");
 
-	peer->cfg.refer = true;
-	return CMD_SUCCESS;
-}
-
-DEFUN(cfg_peer_no_refer, cfg_peer_no_refer_cmd, "no refer", NO_STR "Refuse transfers with 603 (default)\n")
-{
-	struct sip_peer *peer = vty->index;
-
-	peer->cfg.refer = false;
-	return CMD_SUCCESS;
-}
-
-VTY_EXPECT(rel100_expect, "100rel VALUE", "Provisional responses that are acknowledged by PRACK\nUse\n",
-	   "off, supported or required");
 VTY_EXPECT(timer_expect, "session-timer VALUE", TIMER_STR "Use\n", "off, supported or required");
 
 static void write_part(struct vty *vty, const struct sip_peer *peer)
@@ -91,8 +72,7 @@ static void write_part(struct vty *vty, const struct sip_peer *peer)
 	bool has_min_se = cfg->min_se_s != DEFAULT_MIN_SE_S;
 	bool has_expires = has_min_se || cfg->session_expires_s != DEFAULT_EXPIRES_S;
 
-	if (cfg->rel100 != SIP_USE_SUPPORTED)
-		vty_out(vty, " 100rel %s%s", get_value_string(sip_use_names, cfg->rel100), VTY_NEWLINE);
+	peer_choice_write(vty, &rel100, peer);
 	if (has_expires || cfg->session_timer != SIP_USE_SUPPORTED) {
 		vty_out(vty, " session-timer %s", get_value_string(sip_use_names, cfg->session_timer));
 		if (has_expires)
@@ -101,8 +81,7 @@ static void write_part(struct vty *vty, const struct sip_peer *peer)
 			vty_out(vty, " min-se %u", cfg->min_se_s);
 		vty_out(vty, "%s", VTY_NEWLINE);
 	}
-	if (cfg->refer)
-		vty_out(vty, " refer%s", VTY_NEWLINE);
+	peer_flag_write(vty, &refer, peer);
 }
 
 static void show_part(struct vty *vty, const struct sip_peer *peer)
@@ -118,14 +97,12 @@ static void show_part(struct vty *vty, const struct sip_peer *peer)
 
 static void init_part(void)
 {
-	install_element(SIP_PEER_NODE, &cfg_peer_100rel_cmd);
-	install_element(SIP_PEER_NODE, &rel100_expect.cmd);
+	peer_choice_init(&rel100);
 	install_element(SIP_PEER_NODE, &cfg_peer_timer_cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_timer_expires_cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_timer_min_se_cmd);
 	install_element(SIP_PEER_NODE, &timer_expect.cmd);
-	install_element(SIP_PEER_NODE, &cfg_peer_refer_cmd);
-	install_element(SIP_PEER_NODE, &cfg_peer_no_refer_cmd);
+	peer_flag_init(&refer);
 }
 
 const struct sip_peer_vty_part sip_peer_vty_dialog = { .init = init_part, .write = write_part, .show = show_part };

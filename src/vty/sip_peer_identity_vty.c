@@ -9,6 +9,7 @@
 
 #include <osmocom/sipgw/ua/sip_peer.h>
 
+#include "sip_peer_set.h"
 #include "vty_internal.h"
 
 #define TRUSTED_STR	  "Part of our network: its word about callers counts, private numbers are told to it (RFC 3325)\n"
@@ -17,44 +18,22 @@
 #define EMERGENCY_STR	  "What emergency calls to the peer are called\n"
 #define MAX_NUMBER_DIGITS 15
 
-DEFUN(cfg_peer_trusted, cfg_peer_trusted_cmd, "trusted", TRUSTED_STR)
-{
-	struct sip_peer *peer = vty->index;
+PEER_FLAG(trusted, trusted, false, "trusted", TRUSTED_STR, TRUSTED_STR);
 
-	peer->cfg.trusted = true;
-	return CMD_SUCCESS;
-}
+PEER_CHOICE(identity, identity, sip_identity_mode_names, SIP_IDENTITY_PAI, "identity", IDENTITY_STR,
+	    "(pai|ppi|rpid|from)",
+	    "P-Asserted-Identity, if the peer is trusted (default)\n"
+	    "P-Preferred-Identity: as a subscriber tells his provider; private numbers only if it is trusted\n"
+	    "Remote-Party-ID, if the peer is trusted\n"
+	    "Not at all\n",
+	    "pai, ppi, rpid or from");
 
-DEFUN(cfg_peer_no_trusted, cfg_peer_no_trusted_cmd, "no trusted", NO_STR TRUSTED_STR)
-{
-	struct sip_peer *peer = vty->index;
-
-	peer->cfg.trusted = false;
-	return CMD_SUCCESS;
-}
-
-DEFUN(cfg_peer_identity, cfg_peer_identity_cmd, "identity (pai|ppi|rpid|from)",
-      IDENTITY_STR "P-Asserted-Identity, if the peer is trusted (default)\n"
-		   "P-Preferred-Identity: as a subscriber tells his provider; private numbers only if it is trusted\n"
-		   "Remote-Party-ID, if the peer is trusted\n"
-		   "Not at all\n")
-{
-	struct sip_peer *peer = vty->index;
-
-	peer->cfg.identity = get_string_value(sip_identity_mode_names, argv[0]);
-	return CMD_SUCCESS;
-}
-
-DEFUN(cfg_peer_called_from, cfg_peer_called_from_cmd, "called-from (request-uri|to|p-called-party-id)",
-      CALLED_FROM_STR "The Request-URI (default)\n"
-		      "To, where the Request-URI is the identity that we have registered\n"
-		      "P-Called-Party-ID, as in an IMS\n")
-{
-	struct sip_peer *peer = vty->index;
-
-	peer->cfg.called_from = get_string_value(sip_called_from_names, argv[0]);
-	return CMD_SUCCESS;
-}
+PEER_CHOICE(called_from, called_from, sip_called_from_names, SIP_CALLED_RURI, "called-from", CALLED_FROM_STR,
+	    "(request-uri|to|p-called-party-id)",
+	    "The Request-URI (default)\n"
+	    "To, where the Request-URI is the identity that we have registered\n"
+	    "P-Called-Party-ID, as in an IMS\n",
+	    "request-uri, to or p-called-party-id");
 
 static int set_emergency(struct sip_peer *peer, bool urn, const char *number)
 {
@@ -78,21 +57,15 @@ DEFUN(cfg_peer_emergency_urn, cfg_peer_emergency_urn_cmd, "emergency urn", EMERG
 	return set_emergency(vty->index, true, NULL);
 }
 
-VTY_EXPECT(identity_expect, "identity VALUE", IDENTITY_STR "Header\n", "pai, ppi, rpid or from");
-VTY_EXPECT(called_from_expect, "called-from VALUE", CALLED_FROM_STR "Header\n", "request-uri, to or p-called-party-id");
 VTY_EXPECT(emergency_expect, "emergency VALUE", EMERGENCY_STR "Kind\n", "number or urn");
 
 static void write_part(struct vty *vty, const struct sip_peer *peer)
 {
 	const struct sip_peer_cfg *cfg = &peer->cfg;
 
-	if (cfg->trusted)
-		vty_out(vty, " trusted%s", VTY_NEWLINE);
-	if (cfg->identity != SIP_IDENTITY_PAI)
-		vty_out(vty, " identity %s%s", get_value_string(sip_identity_mode_names, cfg->identity), VTY_NEWLINE);
-	if (cfg->called_from != SIP_CALLED_RURI)
-		vty_out(vty, " called-from %s%s", get_value_string(sip_called_from_names, cfg->called_from),
-			VTY_NEWLINE);
+	peer_flag_write(vty, &trusted, peer);
+	peer_choice_write(vty, &identity, peer);
+	peer_choice_write(vty, &called_from, peer);
 	if (cfg->emergency_urn)
 		vty_out(vty, " emergency urn%s", VTY_NEWLINE);
 	else if (cfg->emergency_number)
@@ -110,12 +83,9 @@ static void show_part(struct vty *vty, const struct sip_peer *peer)
 
 static void init_part(void)
 {
-	install_element(SIP_PEER_NODE, &cfg_peer_trusted_cmd);
-	install_element(SIP_PEER_NODE, &cfg_peer_no_trusted_cmd);
-	install_element(SIP_PEER_NODE, &cfg_peer_identity_cmd);
-	install_element(SIP_PEER_NODE, &identity_expect.cmd);
-	install_element(SIP_PEER_NODE, &cfg_peer_called_from_cmd);
-	install_element(SIP_PEER_NODE, &called_from_expect.cmd);
+	peer_flag_init(&trusted);
+	peer_choice_init(&identity);
+	peer_choice_init(&called_from);
 	install_element(SIP_PEER_NODE, &cfg_peer_emergency_cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_emergency_urn_cmd);
 	install_element(SIP_PEER_NODE, &emergency_expect.cmd);

@@ -10,28 +10,19 @@
 #include <osmocom/sipgw/sdp/sdp_agree.h>
 #include <osmocom/sipgw/ua/sip_peer.h>
 
+#include "sip_peer_set.h"
 #include "vty_internal.h"
 
-DEFUN(cfg_peer_media, cfg_peer_media_cmd, "media (anchored|direct)",
-      "Where the RTP of calls with this peer goes\n"
-      "Through our media gateway: the GSM core and the peer need no route to each other (default)\n"
-      "Straight between the GSM core and the peer; no media gateway is used\n")
-{
-	struct sip_peer *peer = vty->index;
+PEER_CHOICE(media, media_mode, media_mode_names, MEDIA_ANCHORED, "media",
+	    "Where the RTP of calls with this peer goes\n", "(anchored|direct)",
+	    "Through our media gateway: the GSM core and the peer need no route to each other (default)\n"
+	    "Straight between the GSM core and the peer; no media gateway is used\n",
+	    "anchored or direct");
 
-	peer->cfg.media_mode = get_string_value(media_mode_names, argv[0]);
-	return CMD_SUCCESS;
-}
-
-DEFUN(cfg_peer_dtmf, cfg_peer_dtmf_cmd, "dtmf (info|info-dtmf|none)",
-      "How keys that are pressed on the phone are told to the peer\n"
-      "INFO with application/dtmf-relay (default)\nINFO with application/dtmf\nNot at all\n")
-{
-	struct sip_peer *peer = vty->index;
-
-	peer->cfg.dtmf = get_string_value(sip_dtmf_mode_names, argv[0]);
-	return CMD_SUCCESS;
-}
+PEER_CHOICE(dtmf, dtmf, sip_dtmf_mode_names, SIP_DTMF_INFO_RELAY, "dtmf",
+	    "How keys that are pressed on the phone are told to the peer\n", "(info|info-dtmf|none)",
+	    "INFO with application/dtmf-relay (default)\nINFO with application/dtmf\nNot at all\n",
+	    "info, info-dtmf or none");
 
 /* Returns false if \a name is none that a call can be carried over, or is there already */
 static bool add_codec(uint8_t *codecs, int n, const char *name)
@@ -89,18 +80,13 @@ DEFUN(cfg_peer_early_media, cfg_peer_early_media_cmd, "early-media (on|off)",
 
 VTY_EXPECT(early_expect, "early-media VALUE",
 	   "What this peer is told when there is something to hear before the answer\nUse\n", "on or off");
-VTY_EXPECT(media_expect, "media VALUE", "Where the RTP of calls with this peer goes\nMode\n", "anchored or direct");
-VTY_EXPECT(dtmf_expect, "dtmf VALUE", "How keys that are pressed on the phone are told to the peer\nMode\n",
-	   "info, info-dtmf or none");
 
 static void write_part(struct vty *vty, const struct sip_peer *peer)
 {
 	const struct sip_peer_cfg *cfg = &peer->cfg;
 
-	if (cfg->media_mode != MEDIA_ANCHORED)
-		vty_out(vty, " media %s%s", get_value_string(media_mode_names, cfg->media_mode), VTY_NEWLINE);
-	if (cfg->dtmf != SIP_DTMF_INFO_RELAY)
-		vty_out(vty, " dtmf %s%s", get_value_string(sip_dtmf_mode_names, cfg->dtmf), VTY_NEWLINE);
+	peer_choice_write(vty, &media, peer);
+	peer_choice_write(vty, &dtmf, peer);
 	if (cfg->no_early_media)
 		vty_out(vty, " early-media off%s", VTY_NEWLINE);
 	if (!cfg->codecs[0])
@@ -128,10 +114,8 @@ static void show_part(struct vty *vty, const struct sip_peer *peer)
 
 static void init_part(void)
 {
-	install_element(SIP_PEER_NODE, &cfg_peer_media_cmd);
-	install_element(SIP_PEER_NODE, &media_expect.cmd);
-	install_element(SIP_PEER_NODE, &cfg_peer_dtmf_cmd);
-	install_element(SIP_PEER_NODE, &dtmf_expect.cmd);
+	peer_choice_init(&media);
+	peer_choice_init(&dtmf);
 	install_element(SIP_PEER_NODE, &cfg_peer_codecs_cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_no_codecs_cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_early_media_cmd);

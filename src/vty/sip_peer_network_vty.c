@@ -9,6 +9,7 @@
 
 #include <osmocom/sipgw/ua/sip_peer.h>
 
+#include "sip_peer_set.h"
 #include "vty_internal.h"
 
 #define LOCAL_STR "Which address of ours to use for this peer; it has to be one of 'sip' / 'bind'\n"
@@ -57,21 +58,7 @@ DEFUN(cfg_peer_no_advertise, cfg_peer_no_advertise_cmd, "no advertise", NO_STR A
 	return CMD_SUCCESS;
 }
 
-DEFUN(cfg_peer_nat, cfg_peer_nat_cmd, "nat", NAT_STR)
-{
-	struct sip_peer *peer = vty->index;
-
-	peer->cfg.nat = true;
-	return CMD_SUCCESS;
-}
-
-DEFUN(cfg_peer_no_nat, cfg_peer_no_nat_cmd, "no nat", NO_STR NAT_STR)
-{
-	struct sip_peer *peer = vty->index;
-
-	peer->cfg.nat = false;
-	return CMD_SUCCESS;
-}
+PEER_FLAG(nat, nat, false, "nat", NAT_STR, NAT_STR);
 
 DEFUN(cfg_peer_max_calls, cfg_peer_max_calls_cmd, "max-calls <1-1000000>", CALLS_STR "Calls\n")
 {
@@ -132,8 +119,7 @@ static void write_part(struct vty *vty, const struct sip_peer *peer)
 		vty_out(vty, " advertise %s %u%s", cfg->advertise_addr, cfg->advertise_port, VTY_NEWLINE);
 	else if (cfg->advertise_addr)
 		vty_out(vty, " advertise %s%s", cfg->advertise_addr, VTY_NEWLINE);
-	if (cfg->nat)
-		vty_out(vty, " nat%s", VTY_NEWLINE);
+	peer_flag_write(vty, &nat, peer);
 	write_limits(vty, cfg);
 }
 
@@ -161,8 +147,7 @@ static void init_part(void)
 	install_element(SIP_PEER_NODE, &cfg_peer_advertise_cmd);
 	install_element(SIP_PEER_NODE, &advertise_expect.cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_no_advertise_cmd);
-	install_element(SIP_PEER_NODE, &cfg_peer_nat_cmd);
-	install_element(SIP_PEER_NODE, &cfg_peer_no_nat_cmd);
+	peer_flag_init(&nat);
 	install_element(SIP_PEER_NODE, &cfg_peer_max_calls_cmd);
 	install_element(SIP_PEER_NODE, &max_calls_expect.cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_no_max_calls_cmd);

@@ -14,6 +14,7 @@
 #include <osmocom/sipgw/sip/sip_transport.h>
 #include <osmocom/sipgw/ua/sip_ua.h>
 
+#include "sip_peer_set.h"
 #include "vty_internal.h"
 
 #define TLS_STR	    "TLS: certificates\n"
@@ -159,28 +160,13 @@ DEFUN(cfg_peer_no_tls_name, cfg_peer_no_tls_name_cmd, "no tls-name", NO_STR TLS_
 
 #define TLS_VERIFY_STR "Check the peer's certificate and its name (default)\n"
 
-DEFUN(cfg_peer_tls_verify, cfg_peer_tls_verify_cmd, "tls-verify", TLS_VERIFY_STR)
-{
-	struct sip_peer *peer = vty->index;
-
-	peer->cfg.tls_no_verify = false;
-	return CMD_SUCCESS;
-}
-
-DEFUN(cfg_peer_no_tls_verify, cfg_peer_no_tls_verify_cmd, "no tls-verify", NO_STR TLS_VERIFY_STR)
-{
-	struct sip_peer *peer = vty->index;
-
-	peer->cfg.tls_no_verify = true;
-	return CMD_SUCCESS;
-}
+PEER_FLAG(tls_verify, tls_no_verify, true, "tls-verify", TLS_VERIFY_STR, TLS_VERIFY_STR);
 
 static void write_part(struct vty *vty, const struct sip_peer *peer)
 {
 	if (peer->cfg.tls_name)
 		vty_out(vty, " tls-name %s%s", peer->cfg.tls_name, VTY_NEWLINE);
-	if (peer->cfg.tls_no_verify)
-		vty_out(vty, " no tls-verify%s", VTY_NEWLINE);
+	peer_flag_write(vty, &tls_verify, peer);
 }
 
 static void show_part(struct vty *vty, const struct sip_peer *peer)
@@ -198,8 +184,7 @@ static void init_part(void)
 {
 	install_element(SIP_PEER_NODE, &cfg_peer_tls_name_cmd);
 	install_element(SIP_PEER_NODE, &cfg_peer_no_tls_name_cmd);
-	install_element(SIP_PEER_NODE, &cfg_peer_tls_verify_cmd);
-	install_element(SIP_PEER_NODE, &cfg_peer_no_tls_verify_cmd);
+	peer_flag_init(&tls_verify);
 }
 
 const struct sip_peer_vty_part sip_peer_vty_tls = { .init = init_part, .write = write_part, .show = show_part };

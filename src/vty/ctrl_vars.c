@@ -6,6 +6,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 
+#include <inttypes.h>
 #include <string.h>
 
 #include <osmocom/core/select.h>
@@ -14,6 +15,7 @@
 
 #include <osmocom/sipgw/call/call.h>
 #include <osmocom/sipgw/health/health.h>
+#include <osmocom/sipgw/mgcp/mgw.h>
 #include <osmocom/sipgw/mgcp/mgw_pool.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
 #include <osmocom/sipgw/ua/sip_ua.h>
@@ -118,6 +120,21 @@ static int get_health(struct ctrl_cmd *cmd, void *data)
 
 /* ---- peers, gateways, the link ---- */
 
+#define NO_PEER_VARIABLE "No such variable: peer.NAME.state, .calls, .counters or .admin"
+#define NO_MGW_VARIABLE	 "No such variable: mgw.NAME.state, .endpoints or .counters"
+
+/* libosmocore has them by the number of the group, which nobody can know: it is the order of configuration. */
+static int reply_counters(struct ctrl_cmd *cmd, const struct rate_ctr_group *ctrs)
+{
+	char *list = talloc_strdup(OTC_SELECT, "");
+	unsigned int i;
+
+	for (i = 0; i < ctrs->desc->num_ctr; i++)
+		list = talloc_asprintf_append_buffer(list, "%s%s %" PRIu64, i ? "\n" : "", ctrs->desc->ctr_desc[i].name,
+						     ctrs->ctr[i].current);
+	return ctrl_reply(cmd, list);
+}
+
 static const char *peer_state(const struct sip_peer *peer)
 {
 	struct one_part one = { .name = talloc_asprintf(OTC_SELECT, "peer.%s", peer->name) };
@@ -144,7 +161,7 @@ static struct sip_peer *peer_of(struct ctrl_cmd *cmd, const char **what)
 	char *name;
 
 	if (!ctrl_split_last(ctrl_behind(cmd, "peer"), &name, what)) {
-		ctrl_refuse(cmd, "No such variable: peer.NAME.state, .calls or .admin");
+		ctrl_refuse(cmd, NO_PEER_VARIABLE);
 		return NULL;
 	}
 	peer = sip_peer_find(vty_gw->ua, name);
@@ -164,9 +181,11 @@ static int get_peer(struct ctrl_cmd *cmd, void *data)
 		return ctrl_reply(cmd, peer_state(peer));
 	if (!strcmp(what, "calls"))
 		return ctrl_reply_uint(cmd, peer->n_calls);
+	if (!strcmp(what, "counters"))
+		return reply_counters(cmd, peer->ctrs);
 	if (!strcmp(what, "admin"))
 		return ctrl_reply(cmd, peer->blocked ? "out-of-service" : "in-service");
-	return ctrl_refuse(cmd, "No such variable: peer.NAME.state, .calls or .admin");
+	return ctrl_refuse(cmd, NO_PEER_VARIABLE);
 }
 
 static int set_peer(struct ctrl_cmd *cmd, void *data)
@@ -205,7 +224,7 @@ static int get_mgw(struct ctrl_cmd *cmd, void *data)
 	char *name;
 
 	if (!ctrl_split_last(ctrl_behind(cmd, "mgw"), &name, &what))
-		return ctrl_refuse(cmd, "No such variable: mgw.NAME.state or .endpoints");
+		return ctrl_refuse(cmd, NO_MGW_VARIABLE);
 	mgw = mgw_pool_find(vty_gw->mgws, name);
 	if (!mgw)
 		return ctrl_refuse(cmd, "There is no such media gateway");
@@ -214,7 +233,9 @@ static int get_mgw(struct ctrl_cmd *cmd, void *data)
 		return ctrl_reply(cmd, get_value_string(mgw_state_names, info.state));
 	if (!strcmp(what, "endpoints"))
 		return ctrl_reply_uint(cmd, info.n_endpoints);
-	return ctrl_refuse(cmd, "No such variable: mgw.NAME.state or .endpoints");
+	if (!strcmp(what, "counters"))
+		return reply_counters(cmd, mgw_ctrs(mgw));
+	return ctrl_refuse(cmd, NO_MGW_VARIABLE);
 }
 
 static int get_mncc(struct ctrl_cmd *cmd, void *data)

@@ -323,6 +323,10 @@ def peer_out_of_service(b):
 	expect_totals(totals(b, b.msc("--mo", 1)), answered=0, cause_27=1)
 	c.set("peer.pbx.admin", "in-service")
 	expect_totals(totals(b, b.msc("--mo", 1, "--hold", 1, name="again")), answered=1)
+	counters = dict(line.rsplit(" ", 1) for line in c.get("peer.pbx.counters").splitlines())
+	expect(counters["out"] == "1" and counters["out:answered"] == "1", counters)
+	counters = dict(line.rsplit(" ", 1) for line in c.get("mgw.default.counters").splitlines())
+	expect(int(counters["tx:crcx"]) >= 2, counters)
 	c.close()
 	finish(b)
 

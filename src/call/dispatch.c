@@ -82,6 +82,8 @@ static void check_media(const struct dispatch_item *item, struct leg_media *medi
 {
 	bool wants_sdp = media->kind == LEG_MEDIA_OFFER || media->kind == LEG_MEDIA_ANSWER;
 
+	if (media->kind != LEG_MEDIA_REFUSED)
+		media->why = NULL;
 	if (!wants_sdp) {
 		media->sdp = NULL;
 	} else if (!media->sdp) {
@@ -98,14 +100,15 @@ static void post(struct dispatch *d, struct dispatch_item *draft)
 	struct leg_setup *setup = item_setup(draft);
 	size_t parties_len = setup ? sizeof(*setup->parties) : 0;
 	struct dispatch_item *item;
-	size_t sdp_len = 0;
+	size_t sdp_len = 0, why_len = 0;
 	char *tail;
 
 	if (media) {
 		check_media(draft, media);
 		sdp_len = media->sdp ? strlen(media->sdp) + 1 : 0;
+		why_len = media->why ? sizeof(*media->why) : 0;
 	}
-	item = talloc_size(d, sizeof(*item) + parties_len + sdp_len);
+	item = talloc_size(d, sizeof(*item) + parties_len + why_len + sdp_len);
 	OSMO_ASSERT(item);
 	*item = *draft;
 	tail = (char *)(item + 1);
@@ -113,6 +116,10 @@ static void post(struct dispatch *d, struct dispatch_item *draft)
 		item_setup(item)->parties = memcpy(tail, setup->parties, parties_len);
 		tail += parties_len;
 	}
+	if (why_len)
+		item_media(item)->why =
+			memcpy(tail, media->why, why_len); /* never with parties, which need no alignment */
+	tail += why_len;
 	if (sdp_len)
 		item_media(item)->sdp = memcpy(tail, media->sdp, sdp_len);
 

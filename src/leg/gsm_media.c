@@ -134,6 +134,14 @@ static void want_peer(struct gsm_leg *gl)
 	mgw_endp_want(m->endp, MGW_CONN_PEER, &want);
 }
 
+static void refuse_offer(struct gsm_leg *gl, const struct cause *why)
+{
+	struct leg_event ev = { .type = LEG_EV_MEDIA, .media = { .kind = LEG_MEDIA_REFUSED, .why = why } };
+
+	LOG_GSM_MEDIA(gl, "new offer refused: %s", why->text);
+	leg_post(&gl->leg, &ev);
+}
+
 /* The gateway has no address for what the SIP side said. What was there before goes on if that was a new offer. */
 static void address_refused(struct gsm_leg *gl, const struct cause *why)
 {
@@ -143,10 +151,9 @@ static void address_refused(struct gsm_leg *gl, const struct cause *why)
 		gsm_leg_release(gl, why);
 		return;
 	}
-	LOG_GSM_MEDIA(gl, "new offer refused: %s", why->text);
 	TALLOC_FREE(m->offer);
 	want_peer(gl);
-	leg_post_media(&gl->leg, LEG_EV_MEDIA, LEG_MEDIA_REFUSED, NULL);
+	refuse_offer(gl, why);
 }
 
 static void core_ready(struct gsm_leg *gl, const struct osmo_sockaddr_str *local)
@@ -321,10 +328,9 @@ bool gsm_media_take_early(struct gsm_leg *gl, const struct leg_media *media)
 }
 
 /* An offer in a call. The same one again is a refresh, and changes nothing. */
-static bool take_new_offer(struct gsm_leg *gl, const char *sdp)
+static bool take_new_offer(struct gsm_leg *gl, const char *sdp, struct cause *why)
 {
 	struct gsm_remote u;
-	struct cause why;
 	bool changed = gl->media.recoded;
 	enum sdp_codec_id codec = gl->media.codec;
 
@@ -332,10 +338,8 @@ static bool take_new_offer(struct gsm_leg *gl, const char *sdp)
 	if (is_news(gl, sdp) || gl->media.moved)
 		gsm_remote_keep(gl);
 	if (is_news(gl, sdp)) {
-		if (!gsm_remote_offer(gl, &u, sdp, &why)) {
-			LOG_GSM_MEDIA(gl, "new offer refused: %s", why.text);
+		if (!gsm_remote_offer(gl, &u, sdp, why))
 			return false;
-		}
 		changed |= gsm_remote_remember(gl, &u, sdp);
 	}
 	gl->media.offer = talloc_strdup(gl, sdp);
@@ -349,13 +353,14 @@ void gsm_media_take_offer(struct gsm_leg *gl, const struct leg_media *media)
 {
 	bool glare = gl->media.offered || gl->media.offer;
 	bool ask = media->kind == LEG_MEDIA_ASK;
+	struct cause why;
 
 	if (glare || (ask && !gsm_media_post_offer(gl, LEG_EV_MEDIA, GSM_OFFER_CHANGE)))
 		leg_post_media(&gl->leg, LEG_EV_MEDIA, LEG_MEDIA_RETRY, NULL);
 	else if (ask)
 		return;
-	else if (!take_new_offer(gl, media->sdp))
-		leg_post_media(&gl->leg, LEG_EV_MEDIA, LEG_MEDIA_REFUSED, NULL);
+	else if (!take_new_offer(gl, media->sdp, &why))
+		refuse_offer(gl, &why);
 	else if (!gl->leg.released && gsm_media_ready(gl))
 		gsm_media_post_answer(gl);
 }

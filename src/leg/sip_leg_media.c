@@ -98,6 +98,13 @@ void sip_leg_media_acked(struct sip_session *s, const struct sip_session_info *i
 		leg_post_type(&sl->leg, LEG_EV_CONNECTED);
 }
 
+static void refuse(struct sip_leg *sl, const struct cause *why)
+{
+	struct sip_end end = { .status = 488, .text = why ? why->text : NULL, .warning = why ? why->warning : 0 };
+
+	sip_session_refuse(sl->session, &end);
+}
+
 /* Does this description put us on hold? Negative if it is none. */
 static int holds(const char *text)
 {
@@ -134,7 +141,7 @@ void sip_leg_media_reoffer(struct sip_session *s, const struct sip_session_info 
 	}
 	sdp = sip_leg_codecs_limit(sip_session_peer(s), info->sdp, false, buf, sizeof(buf), &why);
 	if (hold < 0 || !sdp) {
-		sip_session_reply(s, 488, NULL);
+		refuse(sl, hold < 0 ? NULL : &why);
 		return;
 	}
 	if (hold != sl->peer_holds)
@@ -221,9 +228,12 @@ void sip_leg_media_cmd(struct sip_leg *sl, const struct leg_media *media)
 		answer_reoffer(sl, media->sdp);
 		return;
 	case LEG_MEDIA_REFUSED:
+		if (reoffer_is_met(sl))
+			refuse(sl, media->why);
+		return;
 	case LEG_MEDIA_RETRY:
 		if (reoffer_is_met(sl))
-			sip_session_reply(sl->session, media->kind == LEG_MEDIA_RETRY ? 491 : 488, NULL);
+			sip_session_reply(sl->session, 491, NULL);
 		return;
 	case LEG_MEDIA_ASK: /* a leg of another kind wants an offer: not before it is needed (RFC 3261 14.1) */
 		leg_post_media(&sl->leg, LEG_EV_MEDIA, LEG_MEDIA_REFUSED, NULL);

@@ -297,12 +297,12 @@ int sip_session_answer(struct sip_session *s, const char *sdp)
 }
 
 /*! 0, or -ENOENT when nothing is pending (any more). */
-int sip_session_reply(struct sip_session *s, uint16_t status, const char *sdp)
+static int reply(struct sip_session *s, uint16_t status, const char *sdp, const struct sip_end *end)
 {
 	if (status < 200)
 		return -EINVAL;
 	if (s->update_in)
-		return sip_update_reply(s, status, sdp);
+		return sip_update_reply(s, status, sdp, end);
 	if (s->out && s->out->early_offer) {
 		sip_rel100_answer(s, status < 300 ? sdp : NULL);
 		return 0;
@@ -313,7 +313,17 @@ int sip_session_reply(struct sip_session *s, uint16_t status, const char *sdp)
 	}
 	if (s->fi->state != SIP_SESSION_CONFIRMED || !s->in || s->in->answered)
 		return -ENOENT;
-	return sip_uas_respond(s, status, sdp, NULL);
+	return sip_uas_respond(s, status, sdp, end);
+}
+
+int sip_session_reply(struct sip_session *s, uint16_t status, const char *sdp)
+{
+	return reply(s, status, sdp, NULL);
+}
+
+int sip_session_refuse(struct sip_session *s, const struct sip_end *why)
+{
+	return reply(s, why->status, NULL, why);
 }
 
 void sip_session_end(struct sip_session *s, const struct sip_end *why)

@@ -228,6 +228,15 @@ static void write_warning(struct sip_tx *tx, uint16_t code, const char *text)
 	sip_write_header(&tx->w, "Warning", "%u %s \"%s\"", code ?: 399, tx->local, clean);
 }
 
+/*! Why it is refused; NULL: nothing to say. */
+void sip_uas_write_end(struct sip_tx *tx, const struct sip_end *end)
+{
+	if (end)
+		sip_tx_reason(tx, end->q850);
+	if (end && end->text)
+		write_warning(tx, end->warning, end->text);
+}
+
 /*! Begin a response to a request of theirs that makes or changes the session. */
 void sip_uas_tx_begin(const struct sip_session *s, const struct sip_uas_invite *in, struct sip_tx *tx, uint16_t status)
 {
@@ -262,10 +271,7 @@ int sip_uas_respond(struct sip_session *s, uint16_t status, const char *sdp, con
 	int len, rc;
 
 	sip_uas_tx_begin(s, in, &tx, status);
-	if (end)
-		sip_tx_reason(&tx, end->q850);
-	if (end && end->text)
-		write_warning(&tx, end->warning, end->text);
+	sip_uas_write_end(&tx, end);
 	len = sip_tx_end(&tx, SIP_TYPE_SDP, sip_rel100_agreed(in) ? NULL : sdp);
 	if (len < 0)
 		return len;

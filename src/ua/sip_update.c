@@ -59,12 +59,12 @@ static void no_decision(void *data)
 	struct sip_session *s = in->s;
 
 	LOG_SESSION(s, LOGL_NOTICE, "nobody decided about an offer: 500\n");
-	sip_update_reply(s, 500, NULL);
+	sip_update_reply(s, 500, NULL, NULL);
 	tell_gone(s, 500, "no decision");
 }
 
 /*! The answer to an offer of theirs that came in an UPDATE or PRACK. 0 or negative errno. */
-int sip_update_reply(struct sip_session *s, uint16_t status, const char *sdp)
+int sip_update_reply(struct sip_session *s, uint16_t status, const char *sdp, const struct sip_end *end)
 {
 	struct sip_uas_invite *in = s->update_in;
 	struct sip_tx tx;
@@ -73,6 +73,7 @@ int sip_update_reply(struct sip_session *s, uint16_t status, const char *sdp)
 	sip_uas_tx_begin(s, in, &tx, status);
 	if (status < 300)
 		sip_timer_accepted(s, in, sdp);
+	sip_uas_write_end(&tx, end);
 	len = sip_tx_end(&tx, SIP_TYPE_SDP, status < 300 ? sdp : NULL);
 	if (len < 0)
 		return len;
@@ -86,7 +87,7 @@ int sip_update_reply(struct sip_session *s, uint16_t status, const char *sdp)
 void sip_update_drop(struct sip_session *s)
 {
 	if (s->update_in)
-		sip_update_reply(s, 487, NULL);
+		sip_update_reply(s, 487, NULL, NULL);
 	if (!s->update)
 		return;
 	osmo_timer_del(&s->update->timer);
@@ -113,7 +114,7 @@ void sip_update_rx_offer(struct sip_session *s, struct sip_trx *trx, const struc
 	if (s->ops->reoffer)
 		s->ops->reoffer(s, &info, s->data);
 	else
-		sip_update_reply(s, 488, NULL);
+		sip_update_reply(s, 488, NULL, NULL);
 }
 
 /* Is an offer of ours not answered yet? */

@@ -145,6 +145,7 @@ static void talking(void)
 	sip_peer_sends("INVITE", .sdp = SDP_FR6);
 	sip_peer_expects("100");
 	sip_peer_expects("488");
+	EXPECT(sip_peer_heard("Warning: 301 "));
 	sip_peer_sends("ACK");
 	mgw_heard();
 
@@ -234,6 +235,7 @@ static void direct(void)
 	sip_peer_sends("INVITE", .sdp = SDP_FR6);
 	sip_peer_expects("100");
 	sip_peer_expects("488");
+	EXPECT(sip_peer_heard("Warning: 301 "));
 	sip_peer_sends("ACK");
 	phone_hangs_up();
 

@@ -63,6 +63,7 @@ enum leg_media_kind {
 struct leg_media {
 	enum leg_media_kind kind;
 	const char *sdp;	/*!< NULL unless OFFER or ANSWER */
+	const struct cause *why; /*!< REFUSED: what was wrong with the offer; NULL: nothing to say. Copied like sdp */
 };
 
 /*! Why a call was passed on (RFC 5806 diversion-reason; 3GPP TS 24.008 10.5.4.21b). */

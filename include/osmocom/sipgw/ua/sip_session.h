@@ -89,6 +89,7 @@ int sip_session_answer(struct sip_session *s, const char *sdp);				/*!< UAS: 200
 /*! UAS: who answers, told in 180, 183 and 200 as the peer's settings say (RFC 3325). Copied. */
 void sip_session_set_connected(struct sip_session *s, const char *user, const char *name, bool private);
 int sip_session_reply(struct sip_session *s, uint16_t status, const char *sdp);		/*!< to the pending reoffer(), or to an offer in a response */
+int sip_session_refuse(struct sip_session *s, const struct sip_end *why);		/*!< the same with words */
 /*! The outcome is told by reanswered(). -EAGAIN: a re-INVITE is pending either way, nothing is sent and told; -EINVAL: not confirmed, or no SDP. */
 int sip_session_reinvite(struct sip_session *s, const char *sdp);
 /*! Inside reoffer(): take back a re-INVITE of ours that is not on its way, but waits after a glare to be made again (RFC 3261 14.1). There will be no

@@ -27,11 +27,10 @@ const struct value_string sip_called_from_names[] = {
 	{ SIP_CALLED_RURI, "request-uri" }, { SIP_CALLED_TO, "to" }, { SIP_CALLED_PCPID, "p-called-party-id" }, {}
 };
 
-const struct value_string sip_identity_mode_names[] = { { SIP_IDENTITY_PAI, "pai" },
-							{ SIP_IDENTITY_PPI, "ppi" },
-							{ SIP_IDENTITY_RPID, "rpid" },
-							{ SIP_IDENTITY_FROM, "from" },
-							{} };
+const struct value_string sip_identity_mode_names[] = {
+	{ SIP_IDENTITY_PAI, "pai" },   { SIP_IDENTITY_PAI_TEL, "pai-tel" }, { SIP_IDENTITY_PPI, "ppi" },
+	{ SIP_IDENTITY_RPID, "rpid" }, { SIP_IDENTITY_FROM, "from" },	    {}
+};
 
 /* RFC 5806 4.1, in the order of enum divert_reason; behind them what others say for the same. */
 static const struct {
@@ -344,6 +343,7 @@ static const char *header_for(const struct sip_peer *peer, bool private)
 {
 	static const char *const headers[] = {
 		[SIP_IDENTITY_PAI] = "P-Asserted-Identity",
+		[SIP_IDENTITY_PAI_TEL] = "P-Asserted-Identity",
 		[SIP_IDENTITY_PPI] = "P-Preferred-Identity",
 		[SIP_IDENTITY_RPID] = "Remote-Party-ID",
 		[SIP_IDENTITY_FROM] = NULL,
@@ -351,6 +351,17 @@ static const char *header_for(const struct sip_peer *peer, bool private)
 	bool tells = peer->cfg.trusted || (peer->cfg.identity == SIP_IDENTITY_PPI && !private);
 
 	return tells ? headers[peer->cfg.identity] : NULL;
+}
+
+/* P-Asserted-Identity or P-Preferred-Identity; numbers that are no international ones have no tel URI of their own (RFC
+ * 3966 5.1.4). */
+static void write_asserted(struct sip_tx *tx, const struct sip_peer *peer, const char *header, const char *value,
+			   const char *user)
+{
+	if (peer->cfg.identity == SIP_IDENTITY_PAI_TEL && user[0] == '+' && is_number(user))
+		sip_write_header(&tx->w, header, "%s, <tel:%s>", value, user);
+	else
+		sip_write_header_str(&tx->w, header, value);
 }
 
 static void write_identity(struct sip_tx *tx, const struct sip_peer *peer, const struct sip_invite *inv)
@@ -368,7 +379,7 @@ static void write_identity(struct sip_tx *tx, const struct sip_peer *peer, const
 		sip_write_header(&tx->w, header, "%s;party=calling;screen=%s;privacy=%s", value,
 				 inv->asserted_user ? "yes" : "no", inv->calling_anonymous ? "full" : "off");
 	else
-		sip_write_header_str(&tx->w, header, value);
+		write_asserted(tx, peer, header, value, user);
 }
 
 static void write_diversion(struct sip_tx *tx, const struct sip_peer *peer, const struct sip_invite *inv)
@@ -419,7 +430,7 @@ static void write_answerer(struct sip_tx *tx, const struct sip_peer *peer, const
 		sip_write_header(&tx->w, header, "%s;party=called;screen=yes;privacy=%s", value,
 				 in->connected_private ? "full" : "off");
 	else
-		sip_write_header_str(&tx->w, header, value);
+		write_asserted(tx, peer, header, value, in->connected_user);
 	if (in->connected_private)
 		sip_write_header_str(&tx->w, "Privacy", "id");
 }

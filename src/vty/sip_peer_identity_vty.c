@@ -21,12 +21,13 @@
 PEER_FLAG(trusted, trusted, false, "trusted", TRUSTED_STR, TRUSTED_STR);
 
 PEER_CHOICE(identity, identity, sip_identity_mode_names, SIP_IDENTITY_PAI, "identity", IDENTITY_STR,
-	    "(pai|ppi|rpid|from)",
+	    "(pai|pai-tel|ppi|rpid|from)",
 	    "P-Asserted-Identity, if the peer is trusted (default)\n"
+	    "The same, of international numbers also as a tel: URI\n"
 	    "P-Preferred-Identity: as a subscriber tells his provider; private numbers only if it is trusted\n"
 	    "Remote-Party-ID, if the peer is trusted\n"
 	    "Not at all\n",
-	    "pai, ppi, rpid or from");
+	    "pai, pai-tel, ppi, rpid or from");
 
 PEER_CHOICE(called_from, called_from, sip_called_from_names, SIP_CALLED_RURI, "called-from", CALLED_FROM_STR,
 	    "(request-uri|to|p-called-party-id)",

@@ -54,6 +54,12 @@ def identity_shown(b):
 
 
 @test
+def identity_tel(b):
+	"""A PBX that wants a tel: URI as well: there is one of an international number."""
+	hears(b, {"P-Asserted-Identity": r"^<sip:\+49301234@.*;user=phone>, <tel:\+49301234>$"}, "--calling", "+49301234", extra=" trusted\n identity pai-tel\n")
+
+
+@test
 def identity_emergency(b):
 	"""An emergency call to a PBX that wants a URN: urn:service:sos with Priority."""
 	hears(b, {"To": r"^<urn:service:sos>", "Priority": "^emergency$"}, "--emergency", extra=" emergency urn\n")

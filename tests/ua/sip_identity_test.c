@@ -241,7 +241,8 @@ static void answer(struct sip_session *s, struct sip_peer *peer, const struct si
 
 static void test_connected_to_them(void)
 {
-	static const int modes[] = { SIP_IDENTITY_PAI, SIP_IDENTITY_RPID, SIP_IDENTITY_PPI, SIP_IDENTITY_FROM };
+	static const int modes[] = { SIP_IDENTITY_PAI, SIP_IDENTITY_PAI_TEL, SIP_IDENTITY_RPID, SIP_IDENTITY_PPI,
+				     SIP_IDENTITY_FROM };
 	unsigned int i;
 
 	stage.ua->ops.incoming = answer;

@@ -46,6 +46,7 @@ extern const struct value_string sip_dtmf_mode_names[];
 /*! How the caller is named to the peer besides From. */
 enum sip_identity_mode {
 	SIP_IDENTITY_PAI,	/*!< P-Asserted-Identity (RFC 3325) */
+	SIP_IDENTITY_PAI_TEL,	/*!< ... with a SIP URI and, of an international number, a tel URI (9.1) */
 	SIP_IDENTITY_PPI,	/*!< P-Preferred-Identity */
 	SIP_IDENTITY_RPID,	/*!< Remote-Party-ID */
 	SIP_IDENTITY_FROM,	/*!< From alone */

@@ -130,16 +130,22 @@ static const char *number_str(const struct number *n)
 	return buf;
 }
 
+/* The IMSI is the GSM subscriber's, whichever side that is. */
+static const char *party_str(const struct call *call, const struct number *n, bool subscriber)
+{
+	return !number_given(n) && subscriber && *call->parties->imsi ? call->parties->imsi : number_str(n);
+}
+
 static const char *calling_str(const struct call *call)
 {
-	return number_str(&call->parties->calling);
+	return party_str(call, &call->parties->calling, !call->mt);
 }
 
 static const char *called_str(const struct call *call)
 {
-	if (!number_given(&call->parties->called) && *call->parties->imsi)
-		return call->parties->imsi;
-	return number_str(&call->parties->called);
+	if (!number_given(&call->parties->called) && call->parties->emergency)
+		return "emergency";
+	return party_str(call, &call->parties->called, call->mt);
 }
 
 static const char *age_str(const struct call *call)

@@ -217,7 +217,8 @@ route sos
 call
  limit total 1
 """)
-	stays = b.msc("--mo", 2, "--rate", 10, "--emergency", "--called", "", "--hold", 2)
+	stays = b.msc("--mo", 2, "--rate", 10, "--emergency", "--called", "", "--hold", 4)
+	wait_for(lambda: len(re.findall(r"^ +\d+ TALKING +\+?\d+ +emergency ", b.vty("show calls"), re.M)) == 2, "show calls says what they are")
 	expect_totals(totals(b, stays), answered=2)
 	expect(len(re.findall(r"^INVITE ", msg(), re.M)) == 2, "the second was not asked")
 	finish(b, mgw=False)

@@ -370,6 +370,7 @@ static void init(void)
 	fake_time_start();
 	osmo_fsm_set_dealloc_ctx(OTC_SELECT);
 	ua = sip_ua_alloc(ctx, &ops);
+	sip_ua_set_nameserver(ua, "127.0.0.1", 9); /* names in Contacts are not for others to hear */
 	/* some port: nothing comes in by it, and several targets may run at a time */
 	sip_ua_bind_add(ua, "127.0.0.1", 20000 + getpid() % 20000);
 	peer = sip_peer_alloc(ua, "pbx");

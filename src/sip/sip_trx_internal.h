@@ -128,6 +128,9 @@ uint64_t trx_merge_key(const struct sip_msg *req); /*!< 0: cannot be merged */
 
 /* sip_trx.c */
 struct sip_trx *trx_find(const struct sip_trxs *all, const struct trx_key *key);
+/*! NULL when out of memory. */
+struct sip_trx *trx_alloc(struct sip_trxs *all, enum trx_kind kind, enum sip_method method, const struct trx_key *key,
+			  const struct sip_flow *flow);
 void trx_set_state(struct sip_trx *trx, enum trx_state state);
 void trx_set_background(struct sip_trx *trx); /*!< nobody waits for it: no reason not to stop */
 void trx_keep(struct sip_trx *trx, const void *data, size_t len); /*!< NULL: drop */

@@ -250,12 +250,15 @@ void sip_uac_free(struct sip_session *s);
 void sip_uac_give_up(struct sip_session *s);
 void sip_uac_cancel(struct sip_session *s, uint8_t q850);
 int sip_uac_accept(struct sip_session *s, const struct sip_session_rx *rx);
+int sip_session_refresh_by_invite(struct sip_session *s, const char *said);
+void sip_uac_tag(char *buf, const char *call_id);
+
+/* sip_fork.c */
+struct sip_fork *sip_fork_find(const struct sip_session *s, const char *remote_tag);
 bool sip_uac_early(struct sip_session *s, const struct sip_session_rx *rx);
 bool sip_uac_early_agreed(const struct sip_session *s, const struct sip_dialog *dlg);
-int sip_session_refresh_by_invite(struct sip_session *s, const char *said);
 void sip_uac_drop_forks(struct sip_session *s);
 void sip_uac_rx_late_2xx(struct sip_ua *ua, const struct sip_msg *resp, const struct sip_flow *from);
-void sip_uac_tag(char *buf, const char *call_id);
 
 /* sip_failover.c */
 void sip_failover_begin(struct sip_uac_invite *out, bool others);

@@ -18,6 +18,7 @@
 
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/timers.h>
+#include <osmocom/sipgw/ua/sip_credentials.h>
 #include <ua/ua_internal.h>
 
 #include "fake_time.h"
@@ -90,7 +91,17 @@ static void ended(struct sip_session *s, const struct sip_session_info *info, vo
 	leave(s);
 }
 
+static void refer(struct sip_session *s, const struct sip_session_info *info, void *data)
+{
+	if (mood & 8)
+		sip_session_refer_result(s, 180);
+	if (mood & 16)
+		sip_session_refer_result(s, mood & 4 ? 200 : 486);
+	heard(s, info, data);
+}
+
 static const struct sip_session_ops user = {
+	.refer = refer,
 	.provisional = heard,
 	.answered = heard,
 	.acked = heard,
@@ -196,6 +207,21 @@ static const char *const extras[] = {
 	"Record-Route: <sip:127.0.0.2;lr>\r\n",
 };
 
+static const char *const more_extras[] = {
+	"Refer-To: <sip:3@127.0.0.1>\r\nRefer-Sub: false\r\n",
+	"Refer-To: <sip:3@192.0.2.1?Replaces=1>\r\n",
+	"Contact: <sip:4@127.0.0.2>;q=0.1, \"x\" <tel:+495>\r\n",
+	"WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n",
+	"Proxy-Authenticate: Digest realm=\"p\", nonce=\"m\", stale=true\r\n",
+	"P-Asserted-Identity: <tel:+4930>\r\nPrivacy: id\r\n",
+	"Record-Route: <sip:127.0.0.2>, <sip:127.0.0.3;lr>\r\nReason: Q.850;cause=17\r\n",
+};
+
+static const char *extra(uint8_t b)
+{
+	return b & 0x20 ? more_extras[b % ARRAY_SIZE(more_extras)] : extras[b % ARRAY_SIZE(extras)];
+}
+
 static const char *body(uint8_t b)
 {
 	return b & 0x80 ? (b & 0x40 ? OTHER_SDP : SDP) : "";
@@ -220,7 +246,7 @@ static void peer_asks(unsigned int i, const char *method, unsigned int cseq, uns
 		 "From: <sip:2@" PBX ">;tag=%s\r\nTo: <sip:1@127.0.0.1>%s%s\r\nCall-ID: %s\r\nCSeq: %u %s\r\n"
 		 "Contact: <sip:2@" PBX ">\r\nMax-Forwards: 70\r\n%s%s",
 		 method, branch, calls[i].their_tag, calls[i].our_tag[0] ? ";tag=" : "", calls[i].our_tag,
-		 calls[i].call_id, cseq, method, rack, extras[b % ARRAY_SIZE(extras)]);
+		 calls[i].call_id, cseq, method, rack, extra(b));
 	add_body(msg, sizeof(msg), body(b));
 	rx(msg);
 }
@@ -283,8 +309,7 @@ static void peer_answers(unsigned int which, uint8_t what, uint8_t b)
 		  "To:", strstr(req, "\r\nTo: <sip:1@" PBX ":5060>\r\n") ? tags[what / 16 % ARRAY_SIZE(tags)] : "");
 	copy_line(msg, sizeof(msg), req, "Call-ID:", "");
 	copy_line(msg, sizeof(msg), req, "CSeq:", "");
-	snprintf(msg + strlen(msg), sizeof(msg) - strlen(msg), "Contact: <sip:2@" PBX ">\r\n%s",
-		 extras[b % ARRAY_SIZE(extras)]);
+	snprintf(msg + strlen(msg), sizeof(msg) - strlen(msg), "Contact: <sip:2@" PBX ">\r\n%s", extra(b));
 	add_body(msg, sizeof(msg), body(b));
 	rx(msg);
 }
@@ -295,7 +320,7 @@ static void user_acts(struct sip_session *s, uint8_t what)
 {
 	if (!s)
 		return;
-	switch (what % 9) {
+	switch (what % 10) {
 	case 0:
 		sip_session_provisional(s, 180, NULL);
 		break;
@@ -322,6 +347,9 @@ static void user_acts(struct sip_session *s, uint8_t what)
 		break;
 	case 8:
 		hang_up(s);
+		break;
+	case 9:
+		sip_session_refer_result(s, what & 16 ? 200 : 100);
 		break;
 	}
 	pump();
@@ -375,6 +403,8 @@ static void init(void)
 	sip_ua_bind_add(ua, "127.0.0.1", 20000 + getpid() % 20000);
 	peer = sip_peer_alloc(ua, "pbx");
 	peer->cfg.remote_host = talloc_strdup(peer, PBX);
+	peer->cfg.refer = peer->cfg.trusted = true;
+	sip_credentials_set(peer, "u", "p");
 	sip_peer_apply(peer);
 	if (sip_ua_start(ua, &why) < 0) {
 		fprintf(stderr, "%s\n", why);
@@ -410,6 +440,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			hang_up(sessions[i]);
 	}
 	pass_ms(LONG_QUIET);
+	/* what challenges said is remembered */
+	sip_credentials_free_all(peer);
+	sip_credentials_set(peer, "u", "p");
 	sip_ua_get_counts(ua, &n_sessions, &n_trx);
 	if (n_sessions || n_trx || !sip_ua_idle(ua) || talloc_total_blocks(ua) != blocks) {
 		fprintf(stderr, "%u sessions, %u transactions, %zu blocks of %zu\n", n_sessions, n_trx,

@@ -14,8 +14,8 @@
 #include <osmocom/core/talloc.h>
 
 #include <osmocom/sipgw/call/call.h>
-#include <osmocom/sipgw/ua/sip_ua.h>
 #include <osmocom/sipgw/sipgw.h>
+#include <osmocom/sipgw/ua/sip_ua.h>
 
 struct check {
 	const struct sipgw *gw;

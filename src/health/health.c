@@ -20,8 +20,8 @@
 #include <osmocom/sipgw/call/call.h>
 #include <osmocom/sipgw/call/call_observer.h>
 #include <osmocom/sipgw/mncc/mncc_link.h>
-#include <osmocom/sipgw/ua/sip_ua.h>
 #include <osmocom/sipgw/sipgw.h>
+#include <osmocom/sipgw/ua/sip_ua.h>
 
 #include "health_internal.h"
 

@@ -13,8 +13,8 @@
 #include <osmocom/core/timer.h>
 
 #include <osmocom/sipgw/base/log_limit.h>
-#include <osmocom/sipgw/sip/sip_transport.h>
 #include <osmocom/sipgw/sip/sip_ctr.h>
+#include <osmocom/sipgw/sip/sip_transport.h>
 
 #include "sip_stream.h"
 

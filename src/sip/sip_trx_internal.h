@@ -9,8 +9,8 @@
 #include <osmocom/core/hashtable.h>
 #include <osmocom/core/timer.h>
 
-#include <osmocom/sipgw/sip/sip_trx.h>
 #include <osmocom/sipgw/sip/sip_ctr.h>
+#include <osmocom/sipgw/sip/sip_trx.h>
 
 #define SIP_TRX_HASH_BITS 15
 

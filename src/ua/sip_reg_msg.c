@@ -11,8 +11,8 @@
 #include <osmocom/core/talloc.h>
 
 #include <osmocom/sipgw/base/log.h>
-#include <osmocom/sipgw/ua/sip_credentials.h>
 #include <osmocom/sipgw/sip/sip_str.h>
+#include <osmocom/sipgw/ua/sip_credentials.h>
 
 #include "sip_reg_internal.h"
 #include "sip_target.h"

@@ -12,7 +12,6 @@
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/timers.h>
 #include <osmocom/sipgw/base/token.h>
-
 #include <osmocom/sipgw/ua/sip_reg.h>
 
 #include "sip_identity.h"

@@ -7,8 +7,8 @@
 #include <osmocom/core/hashtable.h>
 #include <osmocom/core/timer.h>
 
-#include <osmocom/sipgw/ua/sip_peer.h>
 #include <osmocom/sipgw/sip/sip_transport.h>
+#include <osmocom/sipgw/ua/sip_peer.h>
 
 #include <osmocom/sipgw/sip/sip_resolve.h>
 

@@ -14,9 +14,8 @@
 
 #include <osmocom/sipgw/base/log.h>
 #include <osmocom/sipgw/base/token.h>
-
-#include <osmocom/sipgw/ua/sip_reg.h>
 #include <osmocom/sipgw/sip/sip_str.h>
+#include <osmocom/sipgw/ua/sip_reg.h>
 
 #include "sip_auth.h"
 #include "sip_identity.h"

@@ -7,8 +7,8 @@
 #include <osmocom/core/talloc.h>
 #include <osmocom/core/utils.h>
 
-#include <osmocom/sipgw/ua/sip_peer.h>
 #include <osmocom/sipgw/sip/sip_transport.h>
+#include <osmocom/sipgw/ua/sip_peer.h>
 
 #include "vty_internal.h"
 

@@ -12,8 +12,8 @@
 #include <osmocom/vty/misc.h>
 
 #include <osmocom/sipgw/call/call.h>
-#include <osmocom/sipgw/ua/sip_peer.h>
 #include <osmocom/sipgw/sip/sip_transport.h>
+#include <osmocom/sipgw/ua/sip_peer.h>
 #include <osmocom/sipgw/ua/sip_ua.h>
 
 #include "vty_internal.h"

@@ -10,8 +10,8 @@
 #include <osmocom/core/talloc.h>
 #include <osmocom/vty/misc.h>
 
-#include <osmocom/sipgw/ua/sip_peer.h>
 #include <osmocom/sipgw/sip/sip_transport.h>
+#include <osmocom/sipgw/ua/sip_peer.h>
 #include <osmocom/sipgw/ua/sip_ua.h>
 
 #include "sip_peer_set.h"

@@ -11,9 +11,9 @@
 #include <osmocom/core/talloc.h>
 
 #include <osmocom/sipgw/base/timers.h>
+#include <osmocom/sipgw/sip/sip_ctr.h>
 #include <osmocom/sipgw/sip/sip_msg.h>
 #include <osmocom/sipgw/sip/sip_transport.h>
-#include <osmocom/sipgw/sip/sip_ctr.h>
 #include <osmocom/sipgw/sip/sip_trx.h>
 
 #include "stream_peer.h"

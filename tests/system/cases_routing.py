@@ -9,7 +9,7 @@ import subprocess
 import xml.etree.ElementTree
 
 import sipp
-from common import GW, expect_totals, finish, mt_call, open_error, test, totals
+from common import GW, expect_audio, expect_totals, finish, mt_call, open_error, test, totals
 from harness import PEER_IP, SRC, expect, wait_for
 
 SECOND_IP, THIRD_IP = "127.0.0.121", "127.0.0.122"
@@ -222,6 +222,18 @@ call
 	expect_totals(totals(b, stays), answered=2)
 	expect(len(re.findall(r"^INVITE ", msg(), re.M)) == 2, "the second was not asked")
 	finish(b, mgw=False)
+
+
+@test
+def emergency_sdp(b):
+	"""An MSC that speaks SDP makes a channel for a phone that names no codec in its emergency call; both hear each other."""
+	b.mgw()
+	b.sipp("pbx", sipp.ANSWERS)
+	b.gateway()
+	t = totals(b, b.msc("--mo", 1, "--emergency", "--called", "", "--hold", 2, "--rtp", "--new-msc"))
+	expect_totals(t, answered=1, unexpected=0)
+	expect_audio(t, 2)
+	finish(b)
 
 
 @test

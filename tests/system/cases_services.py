@@ -142,13 +142,11 @@ def mt_music_on_hold(b):
 	return "%d of %d frames of music heard" % (t["rtp_rx"], music.sent)
 
 
-@test
-def two_calls(b):
-	"""Call waiting: the phone holds its call, takes a second one, and goes back; it is heard by, and hears, the one it talks to."""
+def waiting_call(b, *msc):
 	b.mgw()
 	pbx = b.sipp("pbx", sipp.REINVITED, "-m", 1)
 	b.gateway(extra="sip-peer pbx2\n remote %s 5060\n" % PEER2_IP)
-	player = b.msc("--mo", 1, "--mt", 1, "--mt-behaviour", "answer", "--one-phone", "--hold", 60, "--rtp", "--ring-ms", 1000)
+	player = b.msc("--mo", 1, "--mt", 1, "--mt-behaviour", "answer", "--one-phone", "--hold", 60, "--rtp", "--ring-ms", 1000, *msc)
 	wait_for(lambda: "TALKING" in b.vty("show calls"), "the first call is up")
 	second = b.sipp("pbx2", [sipp.invite(body=sipp.sdp()), sipp.recv(100, optional=True), sipp.recv(180), sipp.recv(200),
 				 sipp.request("ACK", 1, retrans=False), sipp.recv("INVITE"),
@@ -162,6 +160,18 @@ def two_calls(b):
 	ended_well(b, pbx)
 	ended_well(b, second, "pbx2")
 	finish(b)
+
+
+@test
+def two_calls(b):
+	"""Call waiting: the phone holds its call, takes a second one, and goes back; it is heard by, and hears, the one it talks to."""
+	waiting_call(b)
+
+
+@test
+def two_calls_sdp(b):
+	"""The same with an MSC that speaks SDP: of the second call it says port 0."""
+	waiting_call(b, "--new-msc")
 
 
 def handover(b, media, steps):

@@ -243,23 +243,24 @@ void call_answered(struct call *call)
 
 /* ---- the radio assignment ---- */
 
+/* "another call is already ongoing, not assigning yet" */
+static bool is_second_of_phone(const struct call *call)
+{
+	return opts.one_phone && first_call && call != first_call;
+}
+
 /* osmo-msc from 1.11 on: the message in call_tx_buf carries SDP, with the port that was reserved before. */
 void call_put_sdp(struct call *call, size_t off, bool all)
 {
-	if (opts.new_msc && media_open(call) == 0)
+	if (opts.new_msc && (is_second_of_phone(call) || media_open(call) == 0))
 		media_sdp(call, (char *)call_tx_buf + off, 1024, all);
 }
 
 static void tx_rtp_create(struct call *call)
 {
 	msc_begin(call_tx_buf, MSC_RTP_CREATE, call->callref);
-	if (opts.new_msc) {
-		msc_put_rtp(call_tx_buf, (struct sockaddr *)&call->local, call->local_len, 0, 0);
-		call_put_sdp(call, MSC_O_RTP_SDP, false);
-	} else {
-		msc_put_rtp(call_tx_buf, (struct sockaddr *)&call->local, call->local_len, opts.codec->pt,
-			    opts.codec->pmt);
-	}
+	msc_put_rtp(call_tx_buf, (struct sockaddr *)&call->local, call->local_len, opts.codec->pt, opts.codec->pmt);
+	call_put_sdp(call, MSC_O_RTP_SDP, !call->mt && !call->remote_set);
 	call_tx(call);
 }
 
@@ -283,10 +284,9 @@ void call_assign(struct call *call)
 {
 	if (call->assigning)
 		return;
-	if (opts.one_phone && first_call &&
-	    call != first_call) /* "another call is already ongoing, not assigning yet" */
+	if (is_second_of_phone(call))
 		return;
-	if (!call->has_bearer) { /* an emergency call: no channel type can be made of nothing */
+	if (!call->has_bearer && !opts.new_msc) { /* an emergency call: no channel type can be made of nothing */
 		call_msc_releases(call, LOC_NETWORK, 47);
 		return;
 	}

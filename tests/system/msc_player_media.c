@@ -254,27 +254,41 @@ static uint16_t port_of(const struct sockaddr_storage *a)
 					     : ((const struct sockaddr_in6 *)a)->sin6_port);
 }
 
+/* A list of formats being written. */
+struct formats {
+	char pts[64], maps[512];
+	size_t n_pts, n_maps;
+};
+
+static void add_format(struct formats *f, const struct codec *c)
+{
+	f->n_pts += snprintf(f->pts + f->n_pts, sizeof(f->pts) - f->n_pts, " %u", c->pt);
+	f->n_maps += snprintf(f->maps + f->n_maps, sizeof(f->maps) - f->n_maps, "a=rtpmap:%u %s\r\n%s", c->pt,
+			      c->rtpmap, c->fmtp);
+}
+
+/* The port of another call of the phone is not told twice: then there is none. */
 void media_sdp(const struct call *call, char *buf, size_t len, bool all)
 {
-	char ipv = call->local.ss_family == AF_INET ? '4' : '6', pts[64] = "", maps[512] = "";
-	size_t n_pts = 0, n_maps = 0;
+	char ipv = call->local.ss_family == AF_INET6 ? '6' : '4';
+	const char *ip = call->local_len ? opts.rtp_ip : "0.0.0.0";
+	struct formats f = {};
 
-	for (const struct codec *c = codecs; c->name; c++) {
-		if (c != opts.codec && (!all || !c->pmt || c->pt == opts.codec->pt || strcmp(c->name, "hr5993") == 0))
-			continue;
-		n_pts += snprintf(pts + n_pts, sizeof(pts) - n_pts, " %u", c->pt);
-		n_maps += snprintf(maps + n_maps, sizeof(maps) - n_maps, "a=rtpmap:%u %s\r\n%s", c->pt, c->rtpmap,
-				   c->fmtp);
+	if (call->assigned || !all)
+		add_format(&f, opts.codec);
+	for (const struct codec *c = codecs; all && c->name; c++) {
+		if ((c == opts.codec && !call->assigned) || (c->pt != opts.codec->pt && strcmp(c->name, "hr5993")))
+			add_format(&f, c);
 	}
 	if (opts.events) {
-		n_pts += snprintf(pts + n_pts, sizeof(pts) - n_pts, " %u", EVENT_PT);
-		n_maps += snprintf(maps + n_maps, sizeof(maps) - n_maps,
-				   "a=rtpmap:%u telephone-event/8000\r\na=fmtp:%u 0-15\r\n", EVENT_PT, EVENT_PT);
+		f.n_pts += snprintf(f.pts + f.n_pts, sizeof(f.pts) - f.n_pts, " %u", EVENT_PT);
+		f.n_maps += snprintf(f.maps + f.n_maps, sizeof(f.maps) - f.n_maps,
+				     "a=rtpmap:%u telephone-event/8000\r\na=fmtp:%u 0-15\r\n", EVENT_PT, EVENT_PT);
 	}
 	snprintf(buf, len,
 		 "v=0\r\no=OsmoMSC 0 0 IN IP%c %s\r\ns=GSM Call\r\nc=IN IP%c %s\r\nt=0 0\r\n"
 		 "m=audio %u RTP/AVP%s\r\n%sa=ptime:20\r\n",
-		 ipv, opts.rtp_ip, ipv, opts.rtp_ip, port_of(&call->local), pts, maps);
+		 ipv, ip, ipv, ip, call->local_len ? port_of(&call->local) : 0, f.pts, f.maps);
 }
 
 /* osmo-msc from 1.11 on reads SDP first, and the address beside it only where SDP has none. */

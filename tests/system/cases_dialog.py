@@ -206,7 +206,7 @@ def mo_transfer(b):
 def mo_transfer_bye_first(b):
 	"""The PBX hangs up right after the 202, as many do: the subscription ends by a last NOTIFY, and the phone hears the announcement of the new
 	party before that answers."""
-	new = b.sipp("new", [recv_kept("INVITE"), reply_kept(183, body=sdp()), pause(3000), reply_kept(200, body=sdp()), recv("ACK"), recv("BYE"),
+	new = b.sipp("new", [recv_kept("INVITE"), reply(100, tag=None), pause(1500), reply_kept(183, body=sdp()), pause(2000), reply_kept(200, body=sdp()), recv("ACK"), recv("BYE"),
 			     reply_in_dialog(), linger()], "-m", 1, ip=NEW_PEER_IP, contact=NEW_PEER_IP + ":5060")
 	notified_last = ('<recv request="NOTIFY"><action><ereg regexp="terminated" search_in="hdr" header="Subscription-State:" check_it="true" '
 			 'assign_to="9"/></action></recv>')

@@ -81,7 +81,7 @@ struct health {
 	struct llist_head observers;
 	struct osmo_timer_list timer;
 	struct call_observer calls;
-	struct health_codec_trouble codecs;
+	struct health_media_trouble codecs, addresses;
 	char *ctrl_why;
 	struct osmo_stat_item_group *stats;
 };
@@ -136,6 +136,7 @@ static void look_at_all(struct look *look)
 		.gw = h->gw,
 		.ctrl_why = h->ctrl_why,
 		.codecs = &h->codecs,
+		.addresses = &h->addresses,
 		.now_ms = now_ms(),
 	};
 
@@ -298,12 +299,11 @@ static bool has_failed(const struct call *call)
 	return call->by_us || call->released_by != LEG_A || value < CAUSE_NORMAL || value > CAUSE_NORMAL_UNSPEC;
 }
 
-static void note_codecs(struct health *h, const struct call *call)
+static void note_media(struct health_media_trouble *t, const struct call *call)
 {
-	struct health_codec_trouble *t = &h->codecs;
 	uint64_t now = now_ms();
 
-	if (now - t->last_ms > HEALTH_CODEC_MEMORY_MS)
+	if (now - t->last_ms > HEALTH_MEDIA_MEMORY_MS)
 		t->n = 0;
 	t->n++;
 	t->last_ms = now;
@@ -317,11 +317,14 @@ static void call_ended(void *data, const struct call *call)
 {
 	const struct health_observer *obs;
 	struct health *h = data;
+	bool no_address = call->cause && call->cause->warning == CAUSE_WARN_ADDRESS;
 
+	if (no_address) /* also of an answer that was no good: then it has been answered */
+		note_media(&h->addresses, call);
 	if (!has_failed(call))
 		return;
-	if (is_media_cause(call->cause->value))
-		note_codecs(h, call);
+	if (is_media_cause(call->cause->value) && !no_address)
+		note_media(&h->codecs, call);
 	llist_for_each_entry (obs, &h->observers, entry) {
 		if (obs->call_failed)
 			obs->call_failed(obs->data, call);

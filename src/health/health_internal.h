@@ -11,8 +11,8 @@
 
 #include <osmocom/sipgw/health/health.h>
 
-/*! Calls that found no codec in common with a peer, the latest ones. */
-struct health_codec_trouble {
+/*! Calls that had no codec in common with a peer, or no IP version: the latest ones. */
+struct health_media_trouble {
 	uint64_t last_ms;	/*!< CLOCK_MONOTONIC; 0: never */
 	unsigned int n;		/*!< in a row, with less than ten minutes between them */
 	uint32_t call_id;
@@ -23,11 +23,11 @@ struct health_codec_trouble {
 struct health_facts {
 	const struct sipgw *gw;
 	const char *ctrl_why;
-	const struct health_codec_trouble *codecs;
+	const struct health_media_trouble *codecs, *addresses;
 	uint64_t now_ms;
 };
 
-#define HEALTH_CODEC_MEMORY_MS 600000
+#define HEALTH_MEDIA_MEMORY_MS 600000
 
 /*! Look at everything, in the order of the screen. */
 void health_parts(const struct health_facts *facts, health_cb cb, void *data);

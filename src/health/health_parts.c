@@ -234,17 +234,34 @@ static void look_routes(const struct health_screen *s)
 
 static void look_codecs(const struct health_screen *s)
 {
-	const struct health_codec_trouble *t = s->facts->codecs;
+	const struct health_media_trouble *t = s->facts->codecs;
 	struct health_finding f = { .part = "codecs", .text = "no call failed for want of one lately" };
 	uint64_t since = s->facts->now_ms - t->last_ms;
 
-	if (t->n && since <= HEALTH_CODEC_MEMORY_MS)
+	if (t->n && since <= HEALTH_MEDIA_MEMORY_MS)
 		health_found(&f, HEALTH_WARNING, "codec-mismatch",
 			     SAY("%u call%s found no common codec%s%s, the last %s ago: cause %u%s%s", t->n,
 				 t->n == 1 ? "" : "s", *t->peer ? " with " : "", t->peer, health_ago(since), t->cause,
 				 *t->text ? ", " : "", t->text),
 			     SAY("compare the codecs of MSC, BSC and peer; 'show call %u ladder' has both offers",
 				 t->call_id));
+	health_tell(s, &f);
+}
+
+/* The part is there only as long as there is something to say. */
+static void look_addresses(const struct health_screen *s)
+{
+	const struct health_media_trouble *t = s->facts->addresses;
+	struct health_finding f = { .part = "addresses" };
+	uint64_t since = s->facts->now_ms - t->last_ms;
+
+	if (!t->n || since > HEALTH_MEDIA_MEMORY_MS)
+		return;
+	health_found(
+		&f, HEALTH_WARNING, "address-mismatch",
+		SAY("%u call%s could not be sent audio%s%s, the last %s ago: %s", t->n, t->n == 1 ? "" : "s",
+		    *t->peer ? " with " : "", t->peer, health_ago(since), t->text),
+		"let the gateway have both: osmo-mgw, 'mgcp' / 'rtp bind-ip' and 'rtp bind-ip-v6'; or the other side the same one");
 	health_tell(s, &f);
 }
 
@@ -388,8 +405,9 @@ static void look_drain(const struct health_screen *s)
 void health_parts(const struct health_facts *facts, health_cb cb, void *data)
 {
 	static void (*const parts[])(const struct health_screen *s) = {
-		look_mncc,  look_mgws,	 health_look_sip, health_look_tls, health_look_peers, look_routes, look_codecs,
-		look_queue, look_limits, look_resources,  look_cdr,	   look_ctrl,	      look_drain,
+		look_mncc,	look_mgws,   health_look_sip, health_look_tls, health_look_peers,
+		look_routes,	look_codecs, look_addresses,  look_queue,      look_limits,
+		look_resources, look_cdr,    look_ctrl,	      look_drain,
 	};
 	const struct health_screen s = { .facts = facts, .gw = facts->gw, .cb = cb, .data = data };
 	unsigned int i;

@@ -7,6 +7,7 @@ import socket
 
 import sipp
 from cases_codec import RTP_PORT, bit_exact, refused
+from cases_health import wait_finding
 from common import expect_audio, expect_totals, finish, test, totals
 from harness import PEER_IP, expect
 from rtp_peer import RtpPeer
@@ -88,6 +89,8 @@ def ip_answer_refused(b):
 	expect_totals(t, answered=0, failed=1, cause_88=1)
 	said = b.vty("show calls failed")
 	expect("peer answers audio at IPv6 ::1; it was offered IPv4" in " ".join(said.split()), "show calls failed says:\n" + said)
+	said = wait_finding(b, "address-mismatch", "warning", "addresses")
+	expect("it was offered IPv4" in " ".join(said.split()) and "codec-mismatch" not in b.vty("show health"), said)
 	finish(b)
 
 

@@ -496,3 +496,8 @@ void sip_resolve_cancel(struct sip_lookup *l)
 	if (!l->waiting)
 		lookup_free(l);
 }
+
+unsigned int sip_resolver_n_lookups(const struct sip_resolver *r)
+{
+	return llist_count((struct llist_head *)&r->lookups);
+}

@@ -23,8 +23,9 @@
 
 #include "ua_internal.h"
 
-#define MAX_NAMES 64
-#define MAX_ADDRS 4 /* of one name */
+#define MAX_NAMES   64
+#define MAX_ADDRS   4	/* of one name */
+#define MAX_LOOKUPS 128 /* at a time, those that c-ares has not let go of included: a peer can ask for thousands */
 
 struct sip_name {
 	struct llist_head entry; /*!< ua->names, the latest first */
@@ -130,7 +131,7 @@ static void look_up(struct sip_name *n)
 	uint16_t port = atoi(strchr(n->key, ' ') + 1);
 
 	n->state = SIP_NAME_LOOKING;
-	if (!n->lookup && r)
+	if (!n->lookup && r && sip_resolver_n_lookups(r) < MAX_LOOKUPS)
 		n->lookup = sip_resolve(r, n->host, port, n->transport, on_resolution, n);
 	/* later also if nothing can be looked up, so that nobody is told inside of his question */
 	timer_start_ms(&n->patience, n->lookup ? timer_ms(sip_tdefs, T_SIP_NAME) : 0);

@@ -8,8 +8,11 @@
 #include <osmocom/core/timer_compat.h>
 #include <osmocom/core/timer.h>
 
+#include <osmocom/sipgw/sip/sip_resolve.h>
+
 #include "fake_dns.h"
 #include "session_story.h"
+#include "ua/sip_name.h"
 #include "ua/ua_internal.h"
 
 #define NET	 "127.0.119"
@@ -136,6 +139,29 @@ static void test_many(void)
 	printf("  %u names\n", llist_count(&stage.ua->names));
 }
 
+static void test_flood(void)
+{
+	char host[64], key[SIP_NEXT_NAME_LEN];
+	struct sip_flow flow = {};
+	unsigned int i;
+
+	btw("thousands of names that no name server knows, at once: a bounded number is looked up");
+	fake_dns_mood = FAKE_DNS_SILENT;
+	for (i = 0; i < 3000; i++) {
+		snprintf(host, sizeof(host), "y%u.example", i);
+		EXPECT(sip_name_key(key, host, 5060, SIP_TP_UDP) == 0);
+		EXPECT(sip_name_find(stage.ua, key, &flow) == SIP_NAME_LOOKING);
+	}
+	EXPECT(sip_resolver_n_lookups(stage.ua->resolver) <= 128);
+	btw("they all end, and then it goes on as before");
+	pass_ms(100000);
+	EXPECT(sip_resolver_n_lookups(stage.ua->resolver) == 0);
+	fake_dns_mood = FAKE_DNS_ANSWERS;
+	they_call_from("sip:a@phone.example:5060");
+	we_end();
+	bye_comes_to(phone);
+}
+
 static void test_stop(void)
 {
 	btw("another name server while somebody waits: it does not wait any more");
@@ -168,6 +194,7 @@ int main(void)
 	test_not_found();
 	test_order();
 	test_many();
+	test_flood();
 	test_stop();
 	fake_sip_close(phone);
 	fake_dns_close();

@@ -45,3 +45,5 @@ void sip_resolver_free(struct sip_resolver *r);
 struct sip_lookup *sip_resolve(struct sip_resolver *r, const char *name, uint16_t port, enum sip_transport_id transport, sip_resolve_cb cb,
 			       void *data);
 void sip_resolve_cancel(struct sip_lookup *l); /*!< the callback will not be called */
+/*! Those under way, and those cancelled that c-ares still has. */
+unsigned int sip_resolver_n_lookups(const struct sip_resolver *r);

@@ -47,6 +47,8 @@ class Convert:
 		"""Categories that both have keep their level."""
 		if words[2] in CATEGORIES:
 			self.rest.append(line.replace(" %s " % words[2], " %s " % CATEGORIES[words[2]], 1))
+		elif words[2] == "all":  # the old name
+			self.rest.append(line.replace(" all ", " set-all ", 1))
 		elif words[2] == "set-all" or words[2].startswith("l"):
 			self.rest.append(line)
 		else:
@@ -63,22 +65,29 @@ class Convert:
 			self.rest.append(line)
 
 	def read(self, text):
-		node = ""
+		node, left = "", None
 		for line in text.splitlines():
-			line = line.rstrip()
-			if not line or re.match(r"\s*!", line):
+			line = line.rstrip().expandtabs(1)
+			if not line or re.match(r"\s*[!#]", line):
 				continue
+			if left is None:  # a file may be indented as a whole
+				left = len(line) - len(line.lstrip())
+			line = line[left:] if not line[:left].strip() else line.strip()
 			if not line[0].isspace():
 				node = line.split()[0]
-				if node in NODES:
+				if node in NODES and len(line.split()) == 1:
 					continue
 			self.line(node, line)
 
 	def write(self):
 		out = ["!", "! osmo-sipgw, from a configuration of osmo-sip-connector", "!"]
 		out += self.rest
+		if self.socket.endswith("/bsc_mncc"):
+			out += ["! the MSC's: osmo-msc calls it /tmp/msc_mncc in its examples, where osmo-nitb had /tmp/bsc_mncc"]
 		out += ["mncc", " socket-path " + self.socket]
 		out += ["sip", " bind %s %s" % self.local]
+		if not re.match(r"[0-9.]+$|.*:", self.remote[0]):
+			out += ["! a name: looked up by DNS, no longer when the program starts but as long as it runs"]
 		out += ["sip-peer " + PEER, " remote %s %s" % self.remote]
 		out += ["! as before: the voice goes straight between the GSM core and the PBX", " media direct"]
 		out += ["call", " default-peer " + PEER]

@@ -258,8 +258,8 @@ static unsigned int count_lines(FILE *file, long end)
 /* What libosmovty or one of our commands had to say about a line. */
 static const char *reason_for(struct vty *vty, int rc)
 {
-	char *said = buffer_getstr(vty->obuf);
-	const char *start = said;
+	const char *start;
+	char *said;
 
 	switch (rc) {
 	case CMD_ERR_NO_MATCH:
@@ -271,6 +271,7 @@ static const char *reason_for(struct vty *vty, int rc)
 	case CMD_ERR_INVALID_INDENT:
 		return "indentation does not match the lines around it";
 	}
+	start = said = buffer_getstr(vty->obuf);
 	if (!start || !*start)
 		return "not accepted";
 	start += strspn(start, "% ");
@@ -285,12 +286,42 @@ static char *trim(char *line)
 	return line;
 }
 
-/*! Read a configuration from where \a file stands. 0, or -EINVAL with the number of the line and what is wrong with it. */
+/* The number of a line that stands further left than the first one, 0: none. libosmovty looks for its parent without
+ * end. */
+static unsigned int find_outdented(FILE *file, char *text, size_t len)
+{
+	unsigned int nr = 0;
+	size_t first = SIZE_MAX, indent;
+
+	while (fgets(text, len, file)) {
+		nr++;
+		indent = strspn(text, " \t");
+		if (strchr("!#\r\n", text[indent])) /* or its end */
+			continue;
+		if (first == SIZE_MAX)
+			first = indent;
+		if (indent < first)
+			break;
+	}
+	nr = feof(file) ? 0 : nr;
+	rewind(file);
+	return nr;
+}
+
+/*! Read a configuration from the beginning of \a file. 0, or -EINVAL with the number of the line and what is wrong with
+ * it. */
 int vty_read_config(FILE *file, unsigned int *line, char *why, size_t len)
 {
-	struct vty *vty = vty_new();
+	char text[VTY_BUFSIZ];
+	struct vty *vty;
 	int rc;
 
+	*line = find_outdented(file, text, sizeof(text));
+	if (*line) {
+		snprintf(why, len, "'%s': %s", trim(text), reason_for(NULL, CMD_ERR_INVALID_INDENT));
+		return -EINVAL;
+	}
+	vty = vty_new();
 	/* as vty_read_config_filep() does, which would print what is wrong over several lines and without the line's
 	 * number */
 	vty->type = VTY_FILE;
@@ -339,8 +370,8 @@ int sipgw_vty_read_config(struct sipgw *gw, const char *path, char *why, size_t 
 	return rc;
 }
 
-/*! Can that TCP port be opened? 0, or negative errno. libosmocore would tell over several lines and without a reason that
- * a program can use: look for ourselves first. */
+/*! Can that TCP port be opened? 0, or negative errno. libosmocore would tell over several lines and without a reason
+ * that a program can use: look for ourselves first. */
 int vty_try_to_bind(const char *addr, uint16_t port)
 {
 	struct osmo_sockaddr_str str;

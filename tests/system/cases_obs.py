@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -181,6 +182,29 @@ def cdr_csv(b):
 		rows = list(csv.DictReader(f))
 	expect(len(rows) == 1 and list(rows[0]) == list(SCHEMA), rows)
 	expect(rows[0]["cause"] == "41" and rows[0]["released_by"] == "us" and rows[0]["answered"], rows)
+
+
+@test
+def cdr_rotated(b):
+	"""Somebody moves the file away while calls come, as logrotate does, and sends HUP: every record is in one of the files, once."""
+	b.sipp("pbx", sipp.ANSWERS)
+	b.gateway(media="direct", extra="cdr\n file %s\nlog file %s\n" % (b.path("cdr.json"), b.path("gw.log")))
+	player = b.msc("--mo", 40, "--rate", 20, "--hold", 1)
+	files = []
+	for i in range(4):
+		wait_for(lambda n=8 * (i + 1): int(re.search(r"(\d+) written", b.vty("show cdr")).group(1)) >= n, "some records")
+		for name in ("cdr.json", "gw.log"):
+			os.rename(b.path(name), b.path("%s.%d" % (name, i)))
+		files.append("cdr.json.%d" % i)
+		b.gw.p.send_signal(signal.SIGHUP)
+		wait_for(lambda: os.path.exists(b.path("cdr.json")) and os.path.exists(b.path("gw.log")), "new files")
+	expect_totals(totals(b, player), answered=40)
+	finish(b, mgw=False)
+	ids = []
+	for name in files + ["cdr.json"]:
+		with open(b.path(name), encoding="utf-8") as f:
+			ids += [json.loads(line)["call_id"] for line in f]
+	expect(sorted(ids) == list(range(1, 41)), "calls %s" % ids)
 
 
 def rsyslogd(b):

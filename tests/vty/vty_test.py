@@ -593,6 +593,32 @@ def convert(setup):
 	d.end()
 
 
+# How people write them: indented as a whole, by two, by tabs, with CR, comments, old names, a name instead of an address, in any order, almost empty.
+OLD_SHAPES = (
+	" app\n mncc\n  socket-path /tmp/bsc_mncc\n sip\n  local 127.0.0.1 5069\n  remote 127.0.0.1 5060\n",
+	"app\nmncc\n\tsocket-path /tmp/bsc_mncc\nsip\n!\tlocal 0.0.0.0 5060\n\tlocal 127.0.0.1 5069\n\tremote 127.0.0.1 5060\n\nlog stderr\n\tlogging level all debug\n",
+	"!\n! fixed\n!\nlog stderr\n logging filter all 1\n logging print category 1\n logging timestamp 1\n logging level all notice\n!\nmncc\n ! the MSC\n"
+	" socket-path /tmp/bsc_mncc\n!\nsip\n ! us\n local 127.0.0.1 5069\n !\n ! them\n remote 127.0.0.1 5060\n",
+	"app\r\nstats interval 5\r\nstats reporter statsd exporter\r\n  remote-ip 127.0.0.1\r\n  remote-port 9125\r\n  level global\r\n  prefix osmo-sip\r\n  enable\r\n"
+	"sip\r\n  remote 127.0.0.1 5060\r\n  local 127.0.0.1 5069\r\nmncc\r\n  socket-path /tmp/bsc_mncc\r\n",
+)
+
+
+@test
+def convert_shapes(setup):
+	"""The converter reads what people have."""
+	script = os.path.join(SRC, "../../contrib/osmo-sip-connector-convert.py")
+	for text in OLD_SHAPES + ("app\nsip\n remote pbx 5060\n", ""):
+		old = setup.write("osmo-sip-connector.cfg", text)
+		new = subprocess.run([sys.executable, script, old], check=True, stdout=subprocess.PIPE, universal_newlines=True).stdout
+		code, out, err = setup.run("--check-config", setup.write("osmo-sipgw.cfg", new))
+		expect(code == 0 and "ok" in out, "%s%s\n%s" % (out, err, new))
+		if "127.0.0.1" in text:
+			for line in (" socket-path /tmp/bsc_mncc", " bind 127.0.0.1 5069", " remote 127.0.0.1 5060"):
+				expect(line in new.splitlines(), "'%s' is not in:\n%s" % (line, new))
+		expect("without a counterpart" not in new, new)
+
+
 # a configuration, and what the one line has to say about it
 BAD = (
 	("nonsense\n", "osmo-sipgw.cfg:1: 'nonsense': there is no such command here"),
@@ -601,6 +627,7 @@ BAD = (
 	("sip-peer pbx\n media sideways\n", "osmo-sipgw.cfg:2: 'media sideways': Wrong value 'sideways': expected anchored or direct"),
 	("sip-peer pbx\n remote\n", "osmo-sipgw.cfg:2: 'remote': something is missing at the end"),
 	("sip-peer pbx\n  remote 192.0.2.1\n media direct\n", "osmo-sipgw.cfg:3: 'media direct': indentation does not match the lines around it"),
+	(" mncc\n  socket-path /tmp/x\nsip\n bind 127.0.0.1\n", "osmo-sipgw.cfg:3: 'sip': indentation does not match the lines around it"),
 	("timer call X99 5\n", "osmo-sipgw.cfg:1: 'timer call X99 5': No such timer: X99"),
 	("call\n default-peer pbx\n", "osmo-sipgw.cfg: the default peer 'pbx' of node 'call' does not exist: there is no 'sip-peer pbx'"),
 	("mncc\n socket-path relative/path\n", "osmo-sipgw.cfg:2: 'socket-path relative/path': Not a path: 'relative/path'; "

@@ -139,6 +139,7 @@ static int write_peers(struct vty *vty)
 {
 	const struct sip_peer *peer;
 
+	vty_keep_config_mode();
 	llist_for_each_entry (peer, sip_ua_peers(vty_gw->ua), entry)
 		write_one(vty, peer);
 	return !llist_empty(sip_ua_peers(vty_gw->ua));

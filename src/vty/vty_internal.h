@@ -87,6 +87,7 @@ int vty_expect_func(struct cmd_element *self, struct vty *vty, int argc, const c
 	}
 
 void sip_tls_vty_write(struct vty *vty);
+void vty_keep_config_mode(void);
 bool vty_arg_is_ip(struct vty *vty, const char *arg);
 bool vty_arg_is_name(struct vty *vty, const char *arg);
 void vty_only_at_start(struct vty *vty);

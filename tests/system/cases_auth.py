@@ -4,6 +4,7 @@ SPDX-License-Identifier: AGPL-3.0-or-later
 Copyright (C) 2026 the osmo-sipgw authors
 """
 import hashlib
+import os
 import re
 import select
 import socket
@@ -308,3 +309,17 @@ def auth_challenges_without_end(b):
 	expect(len(seen["INVITE"]) == 4 and len(seen["REGISTER"]) <= 8, "tries: %s" % {m: len(v) for m, v in seen.items()})
 	expect("failed, waiting: 401" in registrations(b), registrations(b))
 	finish(b)
+
+
+@test
+def auth_config_mode(b):
+	"""`write file` does not let others read the passwords who could not before."""
+	b.gateway(extra=CREDENTIALS)
+	cfg = b.path("osmo-sipgw.cfg")
+	for mode in (0o600, 0o660, 0o644):
+		os.chmod(cfg, mode)
+		expect("saved" in b.vty("write file"), "the configuration is not written")
+		wait_for(lambda: os.stat(cfg).st_mode & 0o777 & ~mode == 0, "the file has mode %o, not %o" % (os.stat(cfg).st_mode, mode))
+	with open(cfg) as f:
+		expect("password " + PASSWORD in f.read(), "the password was not written")
+	b.stop_gateway()

@@ -214,8 +214,8 @@ class Bench:
 	# -- the daemon
 
 	def gateway(self, extra="", mgw=(MGW_IP, 2427), peer=(PEER_IP, 5060), media="anchored", log_level="info", wait=True,
-		    binary=None, user=None):
-		"""Start osmo-sipgw, as that user if need be; `extra' is appended to its configuration."""
+		    binary=None, before=None):
+		"""Start osmo-sipgw, in a process that does `before' first; `extra' is appended to its configuration."""
 		cfg = self.path("osmo-sipgw.cfg")
 		with open(cfg, "w") as f:
 			f.write("""log stderr
@@ -245,7 +245,7 @@ call
 """.format(level=log_level, vty=VTY_IP, dir=self.dir, mgw=mgw, gw=GW_IP, peer=peer, media=media, extra=extra))
 		argv = [binary or os.path.join(BUILD, "src", "osmo-sipgw"), "-c", cfg]
 		env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1", LSAN_OPTIONS="exitcode=23")
-		self.gw = Process(self, "osmo-sipgw", argv, env=env, user=user)
+		self.gw = Process(self, "osmo-sipgw", argv, env=env, preexec_fn=before)
 		if wait:
 			wait_for(lambda: self.vty_open() or not self.gw.alive(), "the daemon's VTY")
 			expect(self.gw.alive(), "osmo-sipgw does not start:\n" + self.gw.output()[-2000:])

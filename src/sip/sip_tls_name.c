@@ -23,8 +23,13 @@ struct names {
 
 static void add(struct names *names, const char *name, size_t len)
 {
-	/* a NUL in it: somebody wants to be taken for somebody else */
-	if (!len || len > 253 || memchr(name, '\0', len) || names->n >= MAX_NAMES)
+	size_t i;
+
+	/* a NUL in it: somebody wants to be taken for somebody else; other such characters: he wants to write on the
+	 * operator's terminal */
+	for (i = 0; i < len && (unsigned char)name[i] > ' ' && name[i] != 0x7f; i++)
+		;
+	if (!len || len > 253 || i < len || names->n >= MAX_NAMES)
 		return;
 	names->list[names->n] = talloc_strndup(names->list, name, len);
 	if (names->list[names->n])

@@ -110,6 +110,10 @@ static void test_names(void)
 	show_names("a.example", "IP:192.0.2.1,IP:2001:db8::1");
 	show_names("a.example", "email:x@y.example");
 	btw("compared without case and as a whole; wildcards do not count (7.2)");
+	/* a name that would write on a terminal is none */
+	c = make_cert("a.ex\033[2Jample", NULL, NULL);
+	EXPECT(!sip_tls_names(ctx, c.x509));
+	free_cert(&c);
 	c = make_cert("x", "DNS:*.example.com,DNS:Pbx.Example.NET", NULL);
 	names = sip_tls_names(ctx, c.x509);
 	EXPECT(sip_tls_names_have(names, "pbx.example.net") && !sip_tls_names_have(names, "a.example.com"));

@@ -172,9 +172,13 @@ static const char *peer_ok_text(const struct health_finding *f, const struct sip
 	const char *asked = peer->cfg.options_interval_s ? SAY("asked every %u s", peer->cfg.options_interval_s)
 							 : "not asked (no 'options-interval')";
 	const char *registered = sip_reg_next(peer, NULL) ? ", registered" : "";
+	const char *state = f->state;
 
-	return SAY("%s, %s%s, %u calls", strcmp(f->state, "unknown") ? f->state : "not heard of yet", asked, registered,
-		   peer->n_calls);
+	if (!strcmp(state, "unknown"))
+		state = "not heard of yet";
+	else if (!peer->cfg.options_interval_s && !strcmp(state, "up"))
+		state = "answered before"; /* whether it would now nobody knows */
+	return SAY("%s, %s%s, %u calls", state, asked, registered, peer->n_calls);
 }
 
 static void look_peer(const struct health_screen *s, const struct sip_peer *peer)

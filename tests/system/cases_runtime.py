@@ -4,9 +4,11 @@ SPDX-License-Identifier: AGPL-3.0-or-later
 Copyright (C) 2026 the osmo-sipgw authors
 """
 import re
+import signal
+import socket
 
 import sipp
-from common import expect_totals, finish, open_error, test, totals
+from common import GW, expect_totals, finish, open_error, test, totals
 from harness import MGW_IP, Vty, expect, wait_for
 
 SECOND_IP = "127.0.0.121"
@@ -220,3 +222,28 @@ def runtime_two_operators(b):
 		first.close()
 		other.close()
 	b.stop_gateway()
+
+
+@test
+def runtime_stop_in_each_state(b):
+	"""SIGTERM while a call talks, one rings at the PBX, one at a phone, and one has no answer at all: each side is told, nothing is left."""
+	b.mgw()
+	b.sipp("pbx", sipp.ANSWERS)
+	b.sipp("rings", sipp.RINGS_UNTIL_CANCEL, ip=SECOND_IP)
+	b.gateway(extra="sip-peer second\n remote %s\nsip-peer silent\n remote 127.0.0.122\nroute nine\n match called prefix 9\n target peer second\n"
+			"route eight\n match called prefix 8\n target peer silent\n" % SECOND_IP)
+	silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	silent.bind(("127.0.0.122", 5060))
+	player = b.msc("--mo", 1, "--mt", 1, "--mt-behaviour", "ring-forever", "--rtp", "--timeout", 40)
+	b.wait_mncc_up()
+	calls_talking(b, 1)
+	caller = b.sipp("caller", [sipp.invite(body=sipp.sdp()), sipp.recv(100, optional=True), sipp.recv(180), sipp.recv(503)], "-m", 1, "-s", "1001",
+			ip=SECOND_IP, port=5070, remote=GW, media_ip="127.0.0.123")
+	b.vty("enable", "call originate from 1001 to sip:91@second", "call originate from 1001 to sip:81@silent")
+	wait_for(lambda: b.calls_up() == 4 and len(re.findall("ALERTING", b.vty("show calls"))) == 2, "all are under way:\n" + b.vty("show calls"))
+	b.gw.p.send_signal(signal.SIGTERM)
+	expect(b.gw.wait(20) == 0, "osmo-sipgw:\n" + b.gw.output()[-2000:])
+	expect(caller.wait(20) == 0, "the caller was not told 503:\n" + open_error(b, "caller"))
+	player.end()
+	silent.close()
+	wait_for(lambda: b.mgw_endpoints_in_use() == 0, "all endpoints are deleted")

@@ -56,6 +56,8 @@ static const char *user_of(char *buf, const struct sip_uri *uri)
 		if (!is_tel || !strchr("-.()", *from))
 			*to++ = *from;
 	}
+	if (*from && *from != ';')
+		to = buf; /* too long: half a number would be somebody else's */
 	*to = '\0';
 	return buf;
 }

@@ -60,6 +60,8 @@ static void test_read(void)
 	static const char lines[] = "P-Asserted-Identity: <tel:7042;phone-context=example.com>\r\n"
 				    "P-Asserted-Identity: \"Bob, of course\" <sip:bob@pbx.example>\r\n";
 
+	char too_long[400];
+
 	stage.peer->cfg.trusted = false;
 	btw("nobody whom we do not trust asserts anything");
 	invited(pai);
@@ -97,6 +99,9 @@ static void test_read(void)
 	invited("Diversion: <sip:+49301@x>;reason=whatever\r\n");
 	btw("references and access");
 	invited("X-Global-Call-Ref: 03 AA bb 01 \r\nP-Access-Network-Info: 3GPP-GERAN; cgi-3gpp=0010100011\r\n");
+	btw("too long to be kept: nobody, and not whose number its beginning is");
+	snprintf(too_long, sizeof(too_long), "P-Asserted-Identity: <sip:+4930%0260d1@x>\r\n", 0);
+	invited(too_long);
 	btw("nonsense says nothing");
 	invited("P-Asserted-Identity: \"Bob <sip:1@x>\r\n");
 	invited("P-Asserted-Identity: <sip:anonymous@anonymous.invalid>\r\n");

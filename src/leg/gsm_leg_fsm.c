@@ -115,7 +115,8 @@ static void st_idle(struct osmo_fsm_inst *fi, uint32_t event, void *data)
 			return;
 		}
 		/* Emergency calls may come without one: then the phone can do full rate version 1 (3GPP
-		 * TS 24.008 9.3.8.1). osmo-msc 1.9 has nothing to make a channel of in this case, unless we say it. */
+		 * TS 24.008 9.3.8.1). osmo-msc 1.9 has nothing to make a channel of in this case, unless we say it;
+		 * 1.16 does not wait, and assigns any codec of GSM. */
 		if (!(setup->fields & MNCC_FIELD_BEARER_CAP) && gl->parties->emergency)
 			tx_call_proc(gl, true);
 		gsm_phone_is(gl, setup->imsi);

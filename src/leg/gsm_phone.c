@@ -1,10 +1,11 @@
 /* Two calls of one phone: call waiting, or a second call while the first one is held (3GPP TS 24.083).
  *
  * The phone has one radio channel, and osmo-msc one port for it towards us: it assigns the channel for the first call
- * and says nothing of media for the second (msc_a_try_call_assignment(): "another call is already ongoing"), but an
- * MNCC_RTP_CONNECT of either call points the one port to where it says (tch_rtp_connect()). So the second call uses
- * what the MSC said for the first one, as soon as that is held, and whichever call the phone takes up points the port
- * to itself. The held call's connection does not send to the MSC meanwhile. Phones are told apart by their IMSI. */
+ * and says nothing of media for the second (msc_a_try_call_assignment(): "another call is already ongoing"; in SDP it
+ * says port 0), but an MNCC_RTP_CONNECT of either call points the one port to where it says (tch_rtp_connect()). So the
+ * second call uses what the MSC said for the first one, as soon as that is held, and whichever call the phone takes up
+ * points the port to itself. The held call's connection does not send to the MSC meanwhile. Phones are told apart by
+ * their IMSI. */
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 the osmo-sipgw authors */
 

@@ -183,9 +183,11 @@ static void try_again(void *data)
 		cdr_out_flush(cdr);
 }
 
-/*! \a line with its newline. */
+/*! \a line with its newline. A record may be done when none is wanted any more. */
 void cdr_out_put(struct cdr *cdr, const char *line, size_t len)
 {
+	if (cdr->cfg.sink == CDR_OFF)
+		return;
 	if (!llist_empty(&cdr->out.waiting) || put_now(cdr, line, len) < 0)
 		keep(cdr, line, len);
 }

@@ -174,6 +174,19 @@ static void json(void)
 	EXPECT(show(path, false) == 3);
 }
 
+static void turned_off(void)
+{
+	btw("no record is wanted any more while one waits for the gateway: it is not written");
+	busy(call_made());
+	cdr_cfg(cdr)->sink = CDR_OFF;
+	EXPECT(cdr_apply(cdr) == 0);
+	pass_ms(3100);
+	EXPECT(status().ok && status().waiting == 0 && status().lost == 0);
+	cdr_cfg(cdr)->sink = CDR_FILE;
+	EXPECT(cdr_apply(cdr) == 0);
+	EXPECT(show(path, false) == 3);
+}
+
 static void rotation(void)
 {
 	char moved[96];
@@ -425,6 +438,7 @@ int main(void)
 	cdr_cfg(cdr)->path = talloc_strdup(cdr, path);
 
 	json();
+	turned_off();
 	rotation();
 	csv();
 	spreadsheet();

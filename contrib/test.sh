@@ -95,7 +95,7 @@ step "Debian package" "$src/contrib/debian-test.sh" "$(echo "$work"/release/osmo
 
 say "fuzz targets, ${FUZZ_SECONDS:-60} s each"
 if step "clang, libFuzzer" configured fuzz --enable-fuzz --enable-sanitize --enable-werror CC=clang; then
-	for target in sip stream dialog digest sdp mgcp mncc; do
+	for target in $(make -s --no-print-directory -C "$work/fuzz/tests/fuzz" fuzz-targets); do
 		step "fuzz $target" make -s -C "$work/fuzz/tests/fuzz" fuzz FUZZ_TARGETS="$target" FUZZ_SECONDS="${FUZZ_SECONDS:-60}"
 	done
 fi

@@ -66,13 +66,16 @@ static void forget_notify(struct sip_refer *refer)
 	refer->notify = NULL;
 }
 
-/* One at a time, but for the \a last one, which says it all. */
+/* One at a time, but for the \a last one, which says it all, and which nobody waits for: should it have to wait for a
+ * look-up of its next hop, it does so without us. */
 static void notify(struct sip_refer *refer, uint16_t status, bool last)
 {
 	struct sip_session *s = refer->s;
 	const struct sip_request_user user = {
 		.peer = s->peer, .cseq = &s->dlg.local_cseq, .ops = &notify_ops, .data = refer
 	};
+	const struct sip_request_user nobody = { .peer = s->peer };
+	struct sip_request *req;
 	char frag[80], id[20] = "";
 	struct sip_tx tx;
 
@@ -87,7 +90,9 @@ static void notify(struct sip_refer *refer, uint16_t status, bool last)
 	sip_tx_contact(&tx);
 	sip_write_header(&tx.w, "Event", "refer%s", id);
 	sip_write_header_str(&tx.w, "Subscription-State", last ? "terminated;reason=noresource" : "active;expires=60");
-	refer->notify = sip_request_send(s->ua, &tx, sip_tx_end(&tx, TYPE_SIPFRAG, frag), &user);
+	req = sip_request_send(s->ua, &tx, sip_tx_end(&tx, TYPE_SIPFRAG, frag), last ? &nobody : &user);
+	refer->notify = last ? NULL : req;
+	refer->subscribed = !last;
 }
 
 /*! The peer has hung up. */

@@ -3,6 +3,7 @@
  * Copyright (C) 2026 the osmo-sipgw authors */
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include <osmocom/core/timer_compat.h>
@@ -119,6 +120,24 @@ static void test_order(void)
 	bye_comes_to(stage.pbx);
 }
 
+static void test_transfer(void)
+{
+	btw("a transfer is over before the look-up is: its last NOTIFY comes all the same");
+	stage.peer->cfg.refer = true;
+	they_call_from("sip:c@referrer.example:5060");
+	fake_call_request(&call, "REFER", "Refer-To: <sip:5553333@" NET ".2>\r\n", NULL, NULL);
+	fake_sip_expect(stage.pbx, "202 REFER");
+	sip_session_refer_result(stage.s, 486);
+	pass_ms(4100);
+	fake_sip_expect(stage.pbx, "NOTIFY");
+	EXPECT(strcmp(fake_sip_body(stage.pbx), "SIP/2.0 486 Busy Here\r\n") == 0);
+	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
+	fake_sip_expect_nothing(stage.pbx);
+	stage.peer->cfg.refer = false;
+	we_end();
+	bye_comes_to(stage.pbx);
+}
+
 static void test_many(void)
 {
 	char contact[64];
@@ -193,6 +212,7 @@ int main(void)
 	test_found();
 	test_not_found();
 	test_order();
+	test_transfer();
 	test_many();
 	test_flood();
 	test_stop();

@@ -30,14 +30,15 @@ static void set_mode(void *data)
 		LOGP(DMAIN, LOGL_ERROR, "everybody can read %s, passwords included: %s\n", path, strerror(errno));
 }
 
-/*! The configuration is being written, to the file or to a screen. */
+/*! The configuration is being written, to the file or to a screen; perhaps again in the same turn, when the mode of
+ * what is there now says nothing. */
 void vty_keep_config_mode(void)
 {
 	static struct osmo_timer_list timer;
 	const char *path = host_config_file();
 	struct stat st;
 
-	if (!path || stat(path, &st) < 0)
+	if (osmo_timer_pending(&timer) || !path || stat(path, &st) < 0)
 		return;
 	mode_before = st.st_mode & 0777;
 	osmo_timer_setup(&timer, set_mode, NULL);

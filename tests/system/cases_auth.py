@@ -320,6 +320,10 @@ def auth_config_mode(b):
 		os.chmod(cfg, mode)
 		expect("saved" in b.vty("write file"), "the configuration is not written")
 		wait_for(lambda: os.stat(cfg).st_mode & 0o777 & ~mode == 0, "the file has mode %o, not %o" % (os.stat(cfg).st_mode, mode))
+	# two in one packet: the second one finds the file that the first one has made
+	os.chmod(cfg, 0o600)
+	b.vty("write file\nwrite file")
+	wait_for(lambda: os.stat(cfg).st_mode & 0o777 == 0o600, "the file has mode %o, not 600" % os.stat(cfg).st_mode)
 	with open(cfg) as f:
 		expect("password " + PASSWORD in f.read(), "the password was not written")
 	b.stop_gateway()

@@ -230,6 +230,8 @@ void call_active(struct call *call)
 		ptimer_start(&call->t_assign, opts.handover_ms, handover, call);
 	if (!call->mt && !first_call)
 		first_call = call;
+	if (call->mt && opts.mo) /* who calls does it */
+		return;
 	call->digit = opts.dtmf;
 	if (opts.dtmf || opts.hold_retrieve)
 		ptimer_start(&call->t_script, 100, script_step, call);

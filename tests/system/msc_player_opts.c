@@ -141,7 +141,7 @@ static const struct opt {
 	{ "imsi", K_STR, &opts.imsi, "of the phone (001010000000001)" },
 	{ "clir", K_FLAG, &opts.clir, "the caller does not want the number shown" },
 	{ "emergency", K_FLAG, &opts.emergency, "emergency calls: no bearer capability" },
-	{ "dtmf", K_STR, &opts.dtmf, "DIGITS pressed when the call is active" },
+	{ "dtmf", K_STR, &opts.dtmf, "DIGITS pressed when the call is active, by who calls; without --mo by who is called" },
 	{ "hold-retrieve", K_FLAG, &opts.hold_retrieve, "then put the call on hold and retrieve it" },
 	{ "handover-after", K_SEC, &opts.handover_ms, "another port for the media S seconds after the answer (never)" },
 	{ "handover-codec", K_FUNC, NULL, "and another codec: as --codec (the same)", parse_handover_codec },

@@ -85,9 +85,13 @@ bool mgw_endp_set_text(struct mgw_endp *endp, enum mgw_endp_text which, struct m
 		to += t.len;
 		*to++ = '\0';
 	}
-	endp->long_texts = to - all > (ptrdiff_t)sizeof(endp->usual_texts) ? talloc_memdup(endp->mgw, all, to - all) : NULL;
-	if (!endp->long_texts)
+	if (to - all > (ptrdiff_t)sizeof(endp->usual_texts)) {
+		endp->long_texts = talloc_memdup(endp->mgw, all, to - all);
+		OSMO_ASSERT(endp->long_texts);
+	} else {
+		endp->long_texts = NULL;
 		memcpy(endp->usual_texts, all, to - all);
+	}
 	talloc_free(before);
 	return true;
 }

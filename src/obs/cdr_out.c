@@ -61,7 +61,8 @@ static void busy(struct cdr *cdr, int err)
 {
 	if (++cdr->out.n_busy >= BUSY_LONG)
 		failed(cdr, err);
-	timer_start_ms(&cdr->out.retry, BUSY_MS);
+	else
+		timer_start_ms(&cdr->out.retry, BUSY_MS);
 }
 
 static void trouble(struct cdr *cdr, int err)

@@ -194,7 +194,7 @@ def peer_only_trying(b):
 	took = time.monotonic() - begin
 	expect(2 < took < 12, "it took %.0f s" % took)
 	expect(one.wait(10) == 0, "the first peer was not cancelled:\n" + open_error(b, "pbx-one"))
-	expect(re.search(r"^peer slow +ok +up", b.vty("show health"), re.M), "who says 100 is not dead:\n" + b.vty("show health"))
+	expect(re.search(r"^peer slow +ok +answered before", b.vty("show health"), re.M), "who says 100 is not dead:\n" + b.vty("show health"))
 	finish(b)
 
 

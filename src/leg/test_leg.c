@@ -292,9 +292,12 @@ uint32_t test_leg_originate(const struct leg_kind *kind, const struct test_call 
 	struct call *call;
 	char offer[2048];
 
-	if (number_from_dial_string(&parties.called, tc->to) < 0 ||
-	    number_from_dial_string(&parties.calling, tc->from) < 0) {
-		*why = cause_make(CAUSE_INVALID_NUMBER, "not numbers: '%s', '%s'", tc->from, tc->to);
+	if (number_from_dial_string(&parties.called, tc->to) < 0) {
+		*why = cause_make(CAUSE_INVALID_NUMBER, "not a number to call: '%s'", tc->to);
+		return 0;
+	}
+	if (number_from_dial_string(&parties.calling, tc->from) < 0) {
+		*why = cause_make(CAUSE_INVALID_NUMBER, "not a number to call from: '%s'", tc->from);
 		return 0;
 	}
 	tl = leg_alloc(tk, tc);

@@ -294,20 +294,22 @@ static int udp_send(const struct sip_flow *to, const void *data, size_t len)
 {
 	struct sip_udp *udp = to->tp->priv;
 	unsigned int tries;
+	int err = 0;
 
 	/* one that came back, maybe from somebody else, is told by the next call, whatever that is for */
 	for (tries = 0; tries < 3; tries++) {
 		if (send_from(udp, to, data, len) >= 0)
 			return 0;
-		if (errno != ECONNREFUSED && errno != EHOSTUNREACH && errno != ENOPROTOOPT && errno != ENETUNREACH)
+		err = errno;
+		if (err != ECONNREFUSED && err != EHOSTUNREACH && err != ENOPROTOOPT && err != ENETUNREACH)
 			break;
 		read_undelivered(udp);
 	}
-	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == EINTR) {
+	if (err == EAGAIN || err == EWOULDBLOCK || err == ENOBUFS || err == EINTR) {
 		dropped(udp);
 		return 0;
 	}
-	return -errno;
+	return -err;
 }
 
 const struct sip_transport_ops sip_udp_ops = {

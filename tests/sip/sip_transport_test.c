@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <osmocom/core/select.h>
@@ -26,6 +27,16 @@ static unsigned int n_rx, n_wire_rx, n_wire_tx, n_rejected;
 static size_t last_len;
 static struct sip_flow last_from;
 static char last_response[2048];
+static int no_way; /* errno of what is sent; 0: it goes out */
+
+/* Instead of libc's: no route is the same everywhere. */
+ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	if (!no_way)
+		return syscall(SYS_sendmsg, fd, msg, flags);
+	errno = no_way;
+	return -1;
+}
 
 static struct osmo_sockaddr addr(const char *ip, uint16_t port)
 {
@@ -302,6 +313,13 @@ static void test_errors(void)
 	btw("nobody listening there is no error: UDP does not tell");
 	EXPECT(sip_transport_send(&to, small, 1) == 0);
 	EXPECT(sip_transport_send(&to, small, 1) == 0);
+	btw("no way there is one, at once: the next address is tried");
+	no_way = ENETUNREACH;
+	EXPECT(sip_transport_send(&to, small, 1) == -ENETUNREACH);
+	btw("a full socket is none: it will be sent again");
+	no_way = EAGAIN;
+	EXPECT(sip_transport_send(&to, small, 1) == 0);
+	no_way = 0;
 	sip_transport_close_all(all);
 }
 

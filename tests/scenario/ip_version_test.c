@@ -177,6 +177,20 @@ static void talking(void)
 	mgw_has(true, false);
 }
 
+/* The gateway's IPv4 is what the peer hears of, and the call goes on with it. */
+static void offers_ipv4_and_talks(void)
+{
+	msc_hears();
+	sip_peer_expects("INVITE");
+	EXPECT(strstr(sip_peer_heard_sdp(), "c=IN IP4 127.0.0.9\r\n"));
+	mgw_heard();
+	sip_peer_sends("200", .sdp = SDP_FR);
+	sip_peer_expects("ACK");
+	msc_hears();
+	msc_sends(MSC_SETUP_COMPL_IND);
+	phone_hangs_up();
+}
+
 static void answers(void)
 {
 	scene("our offer is IPv4, the answer IPv6: ACK and BYE", MEDIA_ANCHORED);
@@ -201,15 +215,7 @@ static void answers(void)
 	mgw_has(true, true);
 	call_up_to(MO_SETUP);
 	msc_sends(MSC_RTP_CREATE, .rtp = MSC_RTP);
-	msc_hears();
-	sip_peer_expects("INVITE");
-	EXPECT(strstr(sip_peer_heard_sdp(), "c=IN IP4 127.0.0.9\r\n"));
-	mgw_heard();
-	sip_peer_sends("200", .sdp = SDP_FR);
-	sip_peer_expects("ACK");
-	msc_hears();
-	msc_sends(MSC_SETUP_COMPL_IND);
-	phone_hangs_up();
+	offers_ipv4_and_talks();
 	mgw_has(true, false);
 }
 
@@ -260,15 +266,7 @@ static void msc_side(void)
 	mgw_has(true, true);
 	call_up_to(MO_SETUP);
 	msc_sends(MSC_RTP_CREATE, .sdp = MSC_IPV6);
-	msc_hears();
-	sip_peer_expects("INVITE");
-	EXPECT(strstr(sip_peer_heard_sdp(), "c=IN IP4 127.0.0.9\r\n"));
-	mgw_heard();
-	sip_peer_sends("200", .sdp = SDP_FR);
-	sip_peer_expects("ACK");
-	msc_hears();
-	msc_sends(MSC_SETUP_COMPL_IND);
-	phone_hangs_up();
+	offers_ipv4_and_talks();
 	mgw_has(true, false);
 }
 

@@ -232,6 +232,17 @@ bool sip_name_wait(struct sip_ua *ua, const char *key, struct sip_name_wait *wai
 	return true;
 }
 
+bool sip_names_waited_for(const struct sip_ua *ua)
+{
+	const struct sip_name *n;
+
+	llist_for_each_entry (n, &ua->names, entry) {
+		if (!llist_empty(&n->waiters))
+			return true;
+	}
+	return false;
+}
+
 const char *sip_name_at(const struct sip_ua *ua, const struct osmo_sockaddr *addr)
 {
 	const struct sip_name *n;

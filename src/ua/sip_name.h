@@ -32,6 +32,8 @@ int sip_name_key(char *buf, const char *host, uint16_t port, enum sip_transport_
 enum sip_name_state sip_name_find(struct sip_ua *ua, const char *key, struct sip_flow *flow);
 /*! Be told when the look-up has ended, or has taken longer than anybody wants to wait. False: it is not under way. */
 bool sip_name_wait(struct sip_ua *ua, const char *key, struct sip_name_wait *wait);
+/*! Does anybody wait? */
+bool sip_names_waited_for(const struct sip_ua *ua);
 /*! The host name that led to this IP address; NULL: none did. Static memory. */
 const char *sip_name_at(const struct sip_ua *ua, const struct osmo_sockaddr *addr);
 /*! Forget all; who waits is told. */

@@ -17,6 +17,7 @@
 #include <osmocom/sipgw/ua/sip_reg.h>
 
 #include "ua_internal.h"
+#include "sip_name.h"
 #include "sip_request.h"
 
 #define DEFAULT_ADDR "0.0.0.0"
@@ -331,7 +332,9 @@ void sip_ua_stop(struct sip_ua *ua)
 
 bool sip_ua_idle(const struct sip_ua *ua)
 {
-	return !ua->started || (ua->n_sessions == 0 && sip_trxs_n_pending(ua->trxs) == 0);
+	if (!ua->started)
+		return true;
+	return ua->n_sessions == 0 && sip_trxs_n_pending(ua->trxs) == 0 && !sip_names_waited_for(ua);
 }
 
 void sip_ua_set_max_sessions(struct sip_ua *ua, unsigned int max)

@@ -133,9 +133,23 @@ static void test_transfer(void)
 	EXPECT(strcmp(fake_sip_body(stage.pbx), "SIP/2.0 486 Busy Here\r\n") == 0);
 	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
 	fake_sip_expect_nothing(stage.pbx);
-	stage.peer->cfg.refer = false;
 	we_end();
 	bye_comes_to(stage.pbx);
+
+	btw("nor does who stops the daemon cut it off when nothing else is left of the call");
+	they_call_from("sip:c@referrer2.example:5060");
+	fake_call_request(&call, "REFER", "Refer-To: <sip:5553333@" NET ".2>\r\n", NULL, NULL);
+	fake_sip_expect(stage.pbx, "202 REFER");
+	sip_session_refer_result(stage.s, 486);
+	fake_call_request(&call, "BYE", NULL, NULL, NULL);
+	fake_sip_expect(stage.pbx, "200 BYE");
+	EXPECT(stage.ua->n_sessions == 0 && !sip_ua_idle(stage.ua));
+	pass_ms(4100);
+	fake_sip_expect(stage.pbx, "NOTIFY");
+	fake_sip_reply(stage.pbx, NULL, 200, NULL, NULL, NULL);
+	pass_ms(100);
+	EXPECT(sip_ua_idle(stage.ua));
+	stage.peer->cfg.refer = false;
 }
 
 static void test_many(void)

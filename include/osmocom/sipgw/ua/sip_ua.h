@@ -39,7 +39,7 @@ void sip_ua_each_conn(const struct sip_ua *ua, void (*cb)(const struct sip_conn_
 /*! Open the sockets; with none configured 0.0.0.0:5060. 0, or negative errno with a sentence in \a why (talloc child of ua). */
 int sip_ua_start(struct sip_ua *ua, const char **why);
 void sip_ua_stop(struct sip_ua *ua);			/*!< one BYE for each call that may be up, close sockets, forget everything; sessions that still have a user tell it by ended(503) */
-bool sip_ua_idle(const struct sip_ua *ua);		/*!< no session and no client transaction that still waits for a final response */
+bool sip_ua_idle(const struct sip_ua *ua);		/*!< no session, no client transaction that still waits for a final response, no request that waits for a name */
 
 void sip_ua_set_max_sessions(struct sip_ua *ua, unsigned int max); /*!< further calls are refused with 503; default 20000 */
 void sip_ua_set_refuse_unknown(struct sip_ua *ua, bool refuse);	/*!< requests from unknown sources: 403, or no answer at all (default) */
